@@ -1,0 +1,1 @@
+"""The configuration: what an operator may write, checked before anything starts."""

@@ -1,0 +1,1 @@
+"""Speaking to Kubernetes: objects, names, ownership, an API client and informers."""
