@@ -2,8 +2,8 @@
 
 Where things travel:
 
-* a request: ``proxy`` identifies the client and hands it to ``wire.relay``, which streams it to the virtual API server;
-* a stream: the virtual API server dials ``kubelet``, which locates the host pod and lets ``wire.relay`` tunnel to the host;
+* a request: ``proxy`` identifies the client; ``wire.relay`` streams the request to the virtual API server;
+* a stream: the virtual API server dials ``kubelet``, which locates the host pod; ``wire.relay`` tunnels to the host;
 * a pod: ``kube`` informers wake ``syncer``, whose pure ``plan`` says what must change on either side;
 * real clusters to try all that on: ``local``.
 

@@ -48,7 +48,7 @@ def status_body(
 
 
 class GatewayError(Exception):
-    """This gateway refuses or cannot serve a request; ``hop`` names the leg that failed, if one did."""
+    """The gateway refuses or cannot serve a request; ``hop`` names the leg that failed, if one did."""
 
     def __init__(
         self,
