@@ -1,0 +1,169 @@
+"""Keeps a store equal to a collection on an API server, and tells subscribers what moved.
+
+Runs the list-watch machine; every decision is there. Survives an API server that is down, slow or restored: readers
+keep the last known content meanwhile. Subscribers get hints, not truth: what counts is what the store holds.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+
+import structlog
+
+from vgateway.errors import ApiError
+from vgateway.kube.backoff import Backoff
+from vgateway.kube.client import ApiClient
+from vgateway.kube.listwatch import (
+    PAGE,
+    Action,
+    BackOff,
+    Call,
+    Input,
+    List,
+    Listed,
+    ListFailed,
+    ListWatch,
+    Observed,
+    Put,
+    Remove,
+    Stage,
+    Started,
+    Swap,
+    Unstage,
+    Waited,
+    Watch,
+    WatchEnded,
+    WatchFailed,
+)
+from vgateway.kube.objects import Resource
+from vgateway.kube.store import Change, Store, Transform, drop_managed_fields, key_of
+
+log = structlog.get_logger(__name__)
+
+Wake = Callable[[Change], None]
+
+
+class Informer:
+    """Follows one collection of one side: a runnable, ready once its store holds the first list."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        transform: Transform = drop_managed_fields,
+        backoff: Backoff | None = None,
+        chance: Callable[[], float] = random.random,
+        page: int = PAGE,
+        streaming: bool = False,
+    ) -> None:
+        self.name = f"{client.side} {resource.plural}"
+        self.ready = asyncio.Event()
+        self.store = Store(resource, transform)
+        self._client = client
+        self._resource = resource
+        self._namespace = namespace
+        self._selectors = selectors(label_selector, field_selector)
+        self._backoff = backoff or Backoff()
+        self._chance = chance
+        self._machine = ListWatch(page=page, streaming=streaming)
+        self._wakes: list[Wake] = []
+        self._log = log.bind(informer=self.name)
+
+    def subscribe(self, wake: Wake) -> None:
+        """Have ``wake`` called, at once and in order, for every change of the store from now on."""
+        self._wakes.append(wake)
+
+    async def run(self) -> None:
+        """Follow the collection until cancelled."""
+        happened: Input = Started()
+        while True:
+            call = self._take(happened)
+            assert call is not None, "only an event within a watch asks for nothing"
+            happened = await self._perform(call)
+
+    def _take(self, happened: Input) -> Call | None:
+        """Feed the machine, change the store as it says and return what it wants done next."""
+        call: Call | None = None
+        for action in self._machine.on(happened):
+            if isinstance(action, List | Watch | BackOff):
+                call = action
+            else:
+                self._tell(self._change(action))
+        return call
+
+    def _change(self, action: Action) -> Iterable[Change | None]:
+        match action:
+            case Put(obj):
+                return (self.store.put(obj),)
+            case Remove(obj):
+                return (self.store.remove(key_of(obj)),)
+            case Stage(items):
+                self.store.stage(items)
+            case Unstage():
+                self.store.unstage()
+            case Swap():
+                changes = self.store.swap()
+                self._log.debug("listed", objects=len(self.store), changed=len(changes))
+                self.ready.set()
+                return changes
+        return ()
+
+    def _tell(self, changes: Iterable[Change | None]) -> None:
+        for change in changes:
+            if change is not None:
+                for wake in self._wakes:
+                    wake(change)
+
+    async def _perform(self, call: Call) -> Input:
+        match call:
+            case List():
+                return await self._list(call)
+            case Watch():
+                return await self._watch(call)
+            case BackOff(failures, at_least):
+                await asyncio.sleep(max(at_least, self._backoff.delay(failures, self._chance())))
+                return Waited()
+
+    async def _list(self, call: List) -> Input:
+        try:
+            found = await self._client.list(self._resource, self._namespace, **self._selectors, **list_query(call))
+        except ApiError as error:
+            self._log.warning("list failed", code=error.code, error=str(error))
+            return ListFailed(error.code, error.retry_after)
+        meta = found.get("metadata") or {}
+        return Listed(found.get("items") or (), meta.get("resourceVersion", ""), meta.get("continue", ""))
+
+    async def _watch(self, call: Watch) -> Input:
+        events = self._client.watch(self._resource, self._namespace, **self._selectors, **watch_query(call))
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    self._take(Observed(event["type"], event["object"]))
+        except ApiError as error:
+            self._log.info("watch failed", code=error.code, error=str(error))
+            return WatchFailed(error.code, error.retry_after)
+        return WatchEnded()
+
+
+def selectors(label_selector: str, field_selector: str) -> dict[str, str]:
+    """Return the query that narrows a collection."""
+    asked = {"labelSelector": label_selector, "fieldSelector": field_selector}
+    return {name: value for name, value in asked.items() if value}
+
+
+def list_query(call: List) -> dict[str, str]:
+    """Return the query of a page."""
+    limit = {"limit": str(call.limit)} if call.limit else {}
+    return limit | ({"continue": call.token} if call.token else {})
+
+
+def watch_query(call: Watch) -> dict[str, str]:
+    """Return the query of a watch, or of a streamed list."""
+    if call.initial:
+        return {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+    return {"resourceVersion": call.since}

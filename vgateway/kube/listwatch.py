@@ -1,0 +1,236 @@
+"""Following a collection: the decisions of list, watch, recover, as a machine fed with what happened.
+
+``on(input)`` returns actions: changes of the store first, then at most one thing to do next (``List``, ``Watch``,
+``BackOff``). No loop, clock or chance in here.
+
+Guarantees: readers keep the old content until a new list is whole; after a gap the list makes up for what was
+missed; a lost watch goes on from the last version seen; every failure waits before the next call.
+Assumption: versions are opaque; the only ones used are those this server gave.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vgateway.kube.objects import Obj
+
+PAGE = 500
+# A version can itself be the trouble (a store restored from a backup): after so many failures look at everything.
+DOUBTS = 5
+EXPIRED = 410
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Nothing is known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page came; ``more`` is the token of the next one, "" after the last."""
+
+    items: Sequence[Obj]
+    version: str
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFailed:
+    """The list, or a page of it, failed; ``code`` is HTTP's."""
+
+    code: int
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The watch delivered an event that is no ERROR."""
+
+    type: str
+    obj: Obj
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEnded:
+    """The server ended the watch cleanly."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchFailed:
+    """The watch was refused, broke off, hung or delivered an ERROR event."""
+
+    code: int
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """The time to back off is over."""
+
+
+Input = Started | Listed | ListFailed | Observed | WatchEnded | WatchFailed | Waited
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Collect objects of a list that is not whole yet."""
+
+    items: Sequence[Obj]
+
+
+@dataclass(frozen=True, slots=True)
+class Unstage:
+    """Drop the collected objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """Make the collected objects the content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Add or replace one object."""
+
+    obj: Obj
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take one object out."""
+
+    obj: Obj
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """Read a page; ``limit`` 0 reads all at once."""
+
+    limit: int = PAGE
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Watch from a version; with ``initial`` the server first streams what there is, in place of a list."""
+
+    since: str
+    initial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """Wait as long as so many failures in a row ask for, and not less than ``at_least`` seconds."""
+
+    failures: int
+    at_least: float = 0.0
+
+
+Call = List | Watch | BackOff
+Action = Stage | Unstage | Swap | Put | Remove | Call
+
+
+class ListWatch:
+    """The state of following one collection.
+
+    ``streaming`` starts with a streamed list (``sendInitialEvents``) and falls back to pages where the server
+    refuses that.
+    """
+
+    def __init__(self, *, page: int = PAGE, streaming: bool = False) -> None:
+        self._page = page
+        self._streaming = streaming
+        self._version = ""  # "" = nothing to go on from: list
+        self._failures = 0
+        self._unpaged = False  # a page's token expired: the next list comes in one piece
+        self._filling = False  # a streamed list is under way
+        self._fruitful = False  # the present watch has delivered something
+
+    def on(self, event: Input) -> list[Action]:
+        """Take in what happened and say what to do."""
+        match event:
+            case Started() | Waited():
+                return [self._next_call()]
+            case Listed():
+                return self._listed(event)
+            case ListFailed():
+                return self._list_failed(event)
+            case Observed():
+                return self._observed(event)
+            case WatchEnded():
+                return self._watch_ended()
+            case WatchFailed():
+                return self._watch_failed(event)
+
+    def _next_call(self) -> Call:
+        self._fruitful = False
+        if self._version:
+            return Watch(self._version)
+        if self._streaming:
+            self._filling = True
+            return Watch("", initial=True)
+        return List(0 if self._unpaged else self._page)
+
+    def _listed(self, page: Listed) -> list[Action]:
+        staged = Stage(page.items)
+        if page.more:
+            return [staged, List(self._page, page.more)]
+        return [staged, Swap(), self._go_on_from(page.version)]
+
+    def _go_on_from(self, version: str) -> Call:
+        self._version = version
+        self._failures = 0
+        self._unpaged = False
+        return self._next_call()
+
+    def _list_failed(self, failed: ListFailed) -> list[Action]:
+        # Only a token can expire in a list: what had come by then belongs to another time than what is to come.
+        self._unpaged = failed.code == EXPIRED
+        return [Unstage(), self._back_off(failed.retry_after)]
+
+    def _observed(self, event: Observed) -> list[Action]:
+        version = event.obj.get("metadata", {}).get("resourceVersion", "")
+        self._fruitful = True
+        if self._filling:
+            return self._filled(event, version)
+        self._version = version or self._version
+        self._failures = 0
+        match event.type:
+            case "ADDED" | "MODIFIED":
+                return [Put(event.obj)]
+            case "DELETED":
+                return [Remove(event.obj)]
+            case _:  # BOOKMARK, and whatever a later server may add: the version is all we take from it
+                return []
+
+    def _filled(self, event: Observed, version: str) -> list[Action]:
+        if event.type == "ADDED":
+            return [Stage((event.obj,))]
+        marks = event.obj.get("metadata", {}).get("annotations") or {}
+        if event.type == "BOOKMARK" and marks.get(INITIAL_EVENTS_END) == "true":
+            self._filling = False
+            self._version = version
+            self._failures = 0
+            return [Swap()]
+        return []
+
+    def _watch_ended(self) -> list[Action]:
+        if self._filling or not self._fruitful:
+            # Ended without a word: a server that does so each time must not be asked in a loop.
+            return self._watch_failed(WatchFailed(0))
+        return [self._next_call()]
+
+    def _watch_failed(self, failed: WatchFailed) -> list[Action]:
+        undo: list[Action] = [Unstage()] if self._filling else []
+        if self._filling and failed.code in (400, 422):
+            self._streaming = self._filling = False
+            return [*undo, self._next_call()]
+        self._filling = False
+        waiting = self._back_off(failed.retry_after)
+        if failed.code == EXPIRED or self._failures % DOUBTS == 0:
+            self._version = ""
+        return [*undo, waiting]
+
+    def _back_off(self, retry_after: float | None) -> BackOff:
+        self._failures += 1
+        return BackOff(self._failures, retry_after or 0.0)
