@@ -1,0 +1,75 @@
+"""One set of real clusters for the whole session: a host with a real node, and a virtual cluster beside it."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.clusters import Clusters, running_clusters
+from tests.support.kubectl import Kubectl
+from tests.support.manifests import shell_pod
+
+TENANT = "tenant"
+
+
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
+    """Clusters of this session's own; ``VGATEWAY_TEST_HOME`` names running ones to use instead, while developing."""
+    running = os.environ.get("VGATEWAY_TEST_HOME")
+    if running:
+        yield Clusters(Path(running))
+        return
+    with running_clusters(tmp_path_factory.mktemp("vgateway"), TENANT, "--nodes", "1") as clusters:
+        yield clusters
+
+
+@pytest.fixture(scope="session")
+def tenant(clusters: Clusters) -> Kubectl:
+    """The tenant's kubectl, through the gateway."""
+    return clusters.tenant(TENANT)
+
+
+@pytest.fixture(scope="session")
+def direct(clusters: Clusters) -> Kubectl:
+    """The same tenant's kubectl, straight to the virtual API server."""
+    return clusters.direct(TENANT)
+
+
+@pytest.fixture(scope="session")
+def host(clusters: Clusters) -> Kubectl:
+    """The host administrator's kubectl."""
+    return clusters.host()
+
+
+@pytest.fixture(scope="session")
+def host_namespace() -> str:
+    """The host namespace of the session's virtual cluster."""
+    return f"vgateway-{TENANT}"
+
+
+@pytest.fixture
+def namespace(tenant: Kubectl) -> Iterator[str]:
+    """A namespace of the tenant's for one test."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    tenant.ok("create", "namespace", name)
+    yield name
+    tenant.ok("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def shell(tenant: Kubectl) -> Iterator[tuple[str, str]]:
+    """The namespace and name of a running pod with a shell, shared by a module's tests."""
+    name = f"shell-{uuid.uuid4().hex[:8]}"
+    tenant.ok("create", "namespace", name)
+    tenant.apply(with_namespace(shell_pod("shell"), name))
+    tenant.ok("wait", "-n", name, "pod/shell", "--for=condition=Ready", "--timeout=180s")
+    yield name, "shell"
+    tenant.ok("delete", "namespace", name, "--wait=false")
+
+
+def with_namespace(obj: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """Return the object, placed in a namespace."""
+    return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}}
