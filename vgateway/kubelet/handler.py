@@ -1,0 +1,136 @@
+"""Serves the nodes' port: who calls, what for, which pod, may they, and then the host's answer in the tenant's names.
+
+Decides nothing itself: each question has a module of its own. Nothing of a request reaches the host before all of
+them are answered, and nothing of the caller's identity ever does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import orjson
+import structlog
+from aiohttp import web
+
+from vgateway.errors import GatewayError
+from vgateway.kube.objects import VirtualObj, host_key, virtual_key
+from vgateway.kube.user import User
+from vgateway.kubelet.authentication import Authenticator
+from vgateway.kubelet.authorization import Authorizer
+from vgateway.kubelet.calls import Call, KubeletCall, parse_call
+from vgateway.kubelet.directory import NodeDirectory, PodDirectory, check_target, node_of
+from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.rewrite import Twins, host_request, wants_upgrade
+from vgateway.wire.relay import relay
+from vgateway.wire.upstream import Upstream
+
+log = structlog.get_logger(__name__)
+
+# The client left, or the answer broke off: there is no status that anybody saw.
+ABORTED = 499
+
+
+class KubeletHandler:
+    """The handler of the node listener. ``host`` is the host API server, with the gateway's own credentials."""
+
+    def __init__(
+        self,
+        pods: PodDirectory,
+        nodes: NodeDirectory,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        host: Upstream,
+        metrics: KubeletMetrics,
+    ) -> None:
+        self._pods = pods
+        self._nodes = nodes
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        self._host = host
+        self._metrics = metrics
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; ``GatewayError`` for every refusal."""
+        name, code = Call.UNKNOWN, ABORTED
+        try:
+            user = await self._authenticator.user(request)
+            call = read_call(request)
+            name = call.call
+            response = await self._answer(request, user, call)
+            code = response.status
+        except GatewayError as error:
+            code = error.code
+            raise
+        finally:
+            self._metrics.ended(name, code)
+        return response
+
+    async def _answer(self, request: web.BaseRequest, user: User, call: KubeletCall) -> web.StreamResponse:
+        node = self._nodes.node_at(request.host)
+        if call.target is not None and call.refusal is None:
+            return await self._stream(request, user, call, node)
+        await self._authorizer.authorise(user, call, node)
+        if call.refusal is not None:
+            raise GatewayError(call.refusal.code, call.refusal.message)
+        return web.Response(text="ok") if call.call is Call.HEALTHZ else pod_list(self._pods.virtual_pods(node))
+
+    async def _stream(self, request: web.BaseRequest, user: User, call: KubeletCall, node: str) -> web.StreamResponse:
+        try:
+            twins = await self._locate(user, call, node)
+            outgoing = host_request(call, twins.host, tuple(request.headers.items()))
+            with self._metrics.streams.labels(call.call.value).track_inprogress(), told(user, call, twins):
+                return await relay(request, self._host, outgoing)
+        except GatewayError as error:
+            if call.call is Call.LOGS:
+                return in_plain_words(error)
+            raise
+
+    async def _locate(self, user: User, call: KubeletCall, node: str) -> Twins:
+        """Find the tenant's pod and its twin; whether it exists is told only to who has the right on its node."""
+        assert call.target is not None
+        found = await self._pods.virtual_pod(call.target)
+        bound = node_of(found) if found is not None else node
+        await self._authorizer.authorise(user, call, bound)
+        virtual = check_target(found if node in {"", bound} else None, call.target)
+        host = await self._pods.host_pod(virtual)
+        if host is None:
+            raise GatewayError(404, f'pod "{call.target.pod.name}" does not run yet, or not any more')
+        return Twins(virtual_key(virtual), host_key(host))
+
+
+def read_call(request: web.BaseRequest) -> KubeletCall:
+    """Read a request by the table of calls; the raw target counts, as the caller sent it."""
+    path, _, query = request.raw_path.partition("?")
+    return parse_call(request.method, path, query, is_upgrade=wants_upgrade(tuple(request.headers.items())))
+
+
+def pod_list(pods: Iterator[VirtualObj]) -> web.Response:
+    """Answer ``/pods``: the tenant's own objects, as a kubelet shows them."""
+    body = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(pods)}
+    return web.Response(body=orjson.dumps(body), content_type="application/json")
+
+
+def in_plain_words(error: GatewayError) -> web.Response:
+    """Refuse logs as a kubelet does: the API server quotes the body to its client, so a Status would be shown raw."""
+    return web.Response(status=error.code, text=error.message)
+
+
+@contextmanager
+def told(user: User, call: KubeletCall, twins: Twins) -> Iterator[None]:
+    """Log one line per stream when it has ended; what a command was is the tenant's own affair."""
+    assert call.target is not None
+    line = log.bind(
+        call=call.call.value,
+        user=user.name,
+        pod=str(twins.virtual),
+        host_pod=str(twins.host),
+        container=call.target.container,
+    )
+    ended = "aborted"
+    try:
+        yield
+        ended = "done"
+    except GatewayError as error:
+        ended = f"refused with {error.code}"
+        raise
+    finally:
+        line.info("stream ended", ended=ended)
