@@ -90,6 +90,7 @@ ROUTES = (
     Route("/configz", GET, ("configz", "proxy"), refusal=SHOWS_HOST),
     Route("/flagz", GET, ("configz",), refusal=SHOWS_HOST),
     Route("/statusz", GET, ("statusz",), refusal=SHOWS_HOST),
+    Route("/debug/pprof/", GET, ("proxy",), refusal=SHOWS_HOST),
     Route("/debug/*", ANY, ("proxy",), refusal=SHOWS_HOST),
     Route("/*", ANY, ("proxy",), Call.UNKNOWN, NO_SUCH_PATH),
 )
