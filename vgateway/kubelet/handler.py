@@ -76,7 +76,7 @@ class KubeletHandler:
     async def _stream(self, request: web.BaseRequest, user: User, call: KubeletCall, node: str) -> web.StreamResponse:
         try:
             twins = await self._locate(user, call, node)
-            outgoing = host_request(call, twins.host, tuple(request.headers.items()))
+            outgoing = host_request(call, twins, tuple(request.headers.items()))
             with self._metrics.streams.labels(call.call.value).track_inprogress(), told(user, call, twins):
                 return await relay(request, self._host, outgoing)
         except GatewayError as error:

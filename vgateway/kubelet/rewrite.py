@@ -7,6 +7,7 @@ identity of the caller reaches the host.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote_plus
 
 import orjson
@@ -49,8 +50,6 @@ UPGRADE_HEADERS = frozenset(
     }
 )
 BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io."
-# A host API server's Status is a few hundred bytes; a longer answer is no Status.
-STATUS_LIMIT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,16 @@ class Twins:
     host: HostKey
 
 
-def host_request(call: KubeletCall, host: HostKey, headers: Headers) -> Outgoing:
+def host_request(call: KubeletCall, twins: Twins, headers: Headers) -> Outgoing:
     """Translate a call on a pod; ``GatewayError`` 400 for a query that a kubelet would not take either."""
-    path = PODS.path(host.namespace, host.name, SUBRESOURCES[call.call])
+    path = PODS.path(twins.host.namespace, twins.host.name, SUBRESOURCES[call.call])
     query = host_query(call)
-    return Outgoing(call.method, f"{path}?{query}" if query else path, host_headers(headers))
+    return Outgoing(
+        call.method,
+        f"{path}?{query}" if query else path,
+        host_headers(headers),
+        refusal=partial(host_refusal, twins),
+    )
 
 
 def host_query(call: KubeletCall) -> str:
@@ -145,7 +149,7 @@ def without_bearer(protocols: str) -> str:
     return ", ".join(protocol for protocol in kept if not protocol.startswith(BEARER_PROTOCOL))
 
 
-def host_refusal(code: int, body: bytes, twins: Twins, *, retry_after: int | None = None) -> GatewayError:
+def host_refusal(twins: Twins, code: int, body: bytes) -> GatewayError:
     """Turn the host's answer that is no success into the tenant's: its words, in virtual names.
 
     A redirect is not followed and not shown. That the host does not know the gateway is no fault of the caller, who
@@ -156,14 +160,10 @@ def host_refusal(code: int, body: bytes, twins: Twins, *, retry_after: int | Non
     status = _status(body)
     message = status.get("message")
     if not isinstance(message, str) or not message:
-        return GatewayError(code, f"the host cluster answered {code}", hop=HOST_HOP, retry_after=retry_after)
+        return GatewayError(code, f"the host cluster answered {code}", hop=HOST_HOP)
     reason = status.get("reason")
-    return GatewayError(
-        code,
-        virtual_words(message, twins),
-        reason=reason if isinstance(reason, str) and reason.isalpha() else None,
-        retry_after=retry_after,
-    )
+    known = reason if isinstance(reason, str) and reason.isalpha() else None
+    return GatewayError(code, virtual_words(message, twins), reason=known)
 
 
 def virtual_words(text: str, twins: Twins) -> str:
@@ -174,8 +174,6 @@ def virtual_words(text: str, twins: Twins) -> str:
 
 
 def _status(body: bytes) -> Mapping[str, object]:
-    if len(body) > STATUS_LIMIT:
-        return {}
     try:
         status = orjson.loads(body)
     except orjson.JSONDecodeError:

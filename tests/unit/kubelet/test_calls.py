@@ -183,7 +183,27 @@ def test_every_row_of_the_table_is_reachable_by_the_path_it_shows() -> None:
         assert (call.call, call.refusal) == (route.call, route.refusal), route.pattern
 
 
-@given(st.text(max_size=60), st.sampled_from(["GET", "POST", "HEAD"]), st.booleans())
+PIECES = [
+    "exec",
+    "containerLogs",
+    "portForward",
+    "a",
+    "web",
+    "u-1",
+    "healthz",
+    "",
+    ".",
+    "..",
+    "%2f",
+    "%2e",
+    "a/b",
+    ";",
+    "A",
+]
+PATHS = st.lists(st.sampled_from(PIECES), max_size=6).map(lambda pieces: "/" + "/".join(pieces)) | st.text(max_size=60)
+
+
+@given(PATHS, st.sampled_from(["GET", "POST", "HEAD"]), st.booleans())
 @example("/exec/a/b/c", "GET", True)
 def test_no_path_that_is_not_written_plainly_reaches_a_pod(path: str, method: str, upgrade: bool) -> None:
     with suppress(GatewayError):

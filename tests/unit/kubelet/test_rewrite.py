@@ -5,7 +5,6 @@ from vgateway.errors import GatewayError, status_body
 from vgateway.kube.objects import HostKey, VirtualKey
 from vgateway.kubelet.calls import STREAMS, parse_call
 from vgateway.kubelet.rewrite import (
-    STATUS_LIMIT,
     Headers,
     Twins,
     host_headers,
@@ -22,7 +21,7 @@ POD = "/api/v1/namespaces/tenant-a/pods/web-x-default-x-vc"
 def target(method: str, path: str, query: str = "") -> str:
     is_upgrade = path.split("/")[1] in {call.value for call in STREAMS}
     call = parse_call(method, path, query, is_upgrade=is_upgrade)
-    outgoing = host_request(call, HOST, ())
+    outgoing = host_request(call, TWINS, ())
     assert outgoing.method == method
     return outgoing.target
 
@@ -166,7 +165,7 @@ def test_a_half_or_foreign_upgrade_is_refused(headers: Headers) -> None:
 
 
 def refused(code: int, message: str) -> GatewayError:
-    return host_refusal(code, orjson.dumps(status_body(code, message)), TWINS)
+    return host_refusal(TWINS, code, orjson.dumps(status_body(code, message)))
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,7 @@ def test_a_refusal_of_the_host_is_told_in_virtual_names(code: int, host: str, vi
 def test_a_virtual_name_that_equals_the_host_namespace_survives() -> None:
     twins = Twins(VirtualKey("default", "tenant-a"), HOST)
 
-    error = host_refusal(404, orjson.dumps(status_body(404, 'pods "web-x-default-x-vc" in tenant-a')), twins)
+    error = host_refusal(twins, 404, orjson.dumps(status_body(404, 'pods "web-x-default-x-vc" in tenant-a')))
 
     assert error.message == 'pods "tenant-a" in default'
 
@@ -217,8 +216,8 @@ def test_a_redirect_or_that_the_host_does_not_know_us_is_the_gateways_failure(co
         b"[1]",
         b'{"kind":"Status"}',
         b'{"kind":"Status","message":3}',
-        orjson.dumps(status_body(500, "x" * STATUS_LIMIT)),
+        orjson.dumps(status_body(500, "cut off at the limit"))[:-3],
     ],
 )
 def test_an_answer_that_is_no_status_is_not_shown(body: bytes) -> None:
-    assert host_refusal(500, body, TWINS).message == "the host cluster answered 500"
+    assert host_refusal(TWINS, 500, body).message == "the host cluster answered 500"
