@@ -3,15 +3,13 @@
 Nobody is anonymous here. When the virtual API server cannot be asked the answer is 503, never a pass.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import web
 
-from vgateway.errors import ApiError, GatewayError
-from vgateway.kube.objects import Obj, Resource
 from vgateway.kube.user import User, user_from_certificate
+from vgateway.kubelet.reviewer import Reviewer
 from vgateway.kubelet.reviews import (
     TOKEN_REVIEWS,
     authenticated,
@@ -22,30 +20,7 @@ from vgateway.kubelet.reviews import (
 )
 from vgateway.kubelet.verdicts import GRANTED_SECONDS, REFUSED_SECONDS, Verdicts
 
-VIRTUAL_HOP = "virtual API server"
-REVIEW_SECONDS = 10.0
-
-
-class Reviewer(Protocol):
-    """What answers reviews: the virtual side's ``ApiClient``."""
-
-    async def create(self, resource: Resource, namespace: str, body: Obj) -> Obj:
-        """POST a review and return it with its status."""
-        ...
-
-
 PeerCertificate = Callable[[web.BaseRequest], Mapping[str, Any] | None]
-
-
-async def review(reviewer: Reviewer, resource: Resource, question: Obj) -> Obj:
-    """Put one question; ``GatewayError`` 503 when there is no answer in time, whatever the reason."""
-    try:
-        async with asyncio.timeout(REVIEW_SECONDS):
-            return await reviewer.create(resource, "", question)
-    except (ApiError, TimeoutError) as error:
-        raise GatewayError(
-            503, f"the virtual API server did not answer a {resource.kind}", hop=VIRTUAL_HOP, retry_after=1
-        ) from error
 
 
 class Authenticator:
@@ -73,7 +48,7 @@ class Authenticator:
         granted, refused = self._granted.key(token), self._refused.key(token)
         user = self._granted.get(granted)
         if user is None and not self._refused.get(refused):
-            answer = await review(self._reviewer, TOKEN_REVIEWS, token_review(token, self._audiences))
+            answer = await self._reviewer.ask(TOKEN_REVIEWS, token_review(token, self._audiences))
             user = reviewed_user(answer, self._audiences)
             if user is None:
                 self._refused.put(refused, verdict=True, seconds=REFUSED_SECONDS)

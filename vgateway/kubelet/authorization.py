@@ -4,8 +4,8 @@ Verdicts are remembered for seconds under everything they rest on, the node's na
 """
 
 from vgateway.kube.user import User
-from vgateway.kubelet.authentication import Reviewer, review
 from vgateway.kubelet.calls import Demand, KubeletCall
+from vgateway.kubelet.reviewer import Reviewer
 from vgateway.kubelet.reviews import ACCESS_REVIEWS, Access, access_review, accesses, forbidden, is_allowed
 from vgateway.kubelet.verdicts import GRANTED_SECONDS, REFUSED_SECONDS, Verdicts
 
@@ -33,6 +33,6 @@ class Authorizer:
         key = self._verdicts.key(access.basis())
         verdict = self._verdicts.get(key)
         if verdict is None:
-            verdict = is_allowed(await review(self._reviewer, ACCESS_REVIEWS, access_review(access)))
+            verdict = is_allowed(await self._reviewer.ask(ACCESS_REVIEWS, access_review(access)))
             self._verdicts.put(key, verdict, GRANTED_SECONDS if verdict else REFUSED_SECONDS)
         return verdict
