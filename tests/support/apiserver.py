@@ -36,11 +36,11 @@ class ApiServer:
         self._programs = programs
         self._directory = directory
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._etcd_port, self._peer_port, self._port = free_port(), free_port(), free_port()
+        self._etcd_port, self._peer_port, self.port = free_port(), free_port(), free_port()
         self.authority = Authority(directory)
         self._serving = self.authority.issue("kube-apiserver")
         self.admin = self.authority.issue("admin", "system:masters")
-        self.server = f"https://127.0.0.1:{self._port}"
+        self.server = f"https://127.0.0.1:{self.port}"
         (directory / "sa.key").write_bytes(key_pem(ec.generate_private_key(ec.SECP256R1())))
         self.token_file = directory / "token"
         self.token_file.write_text(TOKEN)
@@ -120,7 +120,7 @@ class ApiServer:
             "etcd-compaction-interval": "0",
             "bind-address": "127.0.0.1",
             "advertise-address": "127.0.0.1",
-            "secure-port": self._port,
+            "secure-port": self.port,
             "endpoint-reconciler-type": "none",
             "service-cluster-ip-range": "10.96.0.0/24",
             "authorization-mode": "RBAC",

@@ -36,8 +36,17 @@ class PatchKind(StrEnum):
 class ApiClient:
     """One side's API server. ``side`` is "host" or "virtual": messages name it."""
 
-    def __init__(self, credentials: Credentials, side: str) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        side: str,
+        *,
+        watch_seconds: int = WATCH_SECONDS,
+        idle_seconds: float = WATCH_IDLE_SECONDS,
+    ) -> None:
         self.side = side
+        self._watch_seconds = watch_seconds
+        self._idle_seconds = idle_seconds
         self._transport = Transport(credentials, side)
 
     async def close(self) -> None:
@@ -119,13 +128,13 @@ class ApiClient:
         An ERROR event is raised as the error it carries (``Gone`` for an expired version); a watch that breaks off
         or falls silent is ``Unavailable``. Bookmarks are asked for and yielded.
         """
-        asked = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)} | query
+        asked = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(self._watch_seconds)} | query
         total = int(asked["timeoutSeconds"]) + WATCH_GRACE_SECONDS
         lines = Lines()
         pieces = self._transport.stream(
             target(resource.path(namespace), asked),
             {"Accept": JSON},
-            idle_seconds=WATCH_IDLE_SECONDS,
+            idle_seconds=self._idle_seconds,
             total_seconds=total,
         )
         async with aclosing(pieces):

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from vgateway.kube.objects import Obj
 
 PAGE = 500
-# A version can itself be the trouble (a store restored from a backup): after so many failures look at everything.
+# A version can itself be the trouble (a store restored from a backup): after so many watches that the server failed,
+# or let hang, look at everything. One that could not be reached says nothing about the version.
 DOUBTS = 5
+UNREACHABLE = 503
 EXPIRED = 410
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -142,6 +144,7 @@ class ListWatch:
         self._streaming = streaming
         self._version = ""  # "" = nothing to go on from: list
         self._failures = 0
+        self._doubts = 0
         self._unpaged = False  # a page's token expired: the next list comes in one piece
         self._filling = False  # a streamed list is under way
         self._fruitful = False  # the present watch has delivered something
@@ -179,9 +182,12 @@ class ListWatch:
 
     def _go_on_from(self, version: str) -> Call:
         self._version = version
-        self._failures = 0
         self._unpaged = False
+        self._all_is_well()
         return self._next_call()
+
+    def _all_is_well(self) -> None:
+        self._failures = self._doubts = 0
 
     def _list_failed(self, failed: ListFailed) -> list[Action]:
         # Only a token can expire in a list: what had come by then belongs to another time than what is to come.
@@ -194,7 +200,7 @@ class ListWatch:
         if self._filling:
             return self._filled(event, version)
         self._version = version or self._version
-        self._failures = 0
+        self._all_is_well()
         match event.type:
             case "ADDED" | "MODIFIED":
                 return [Put(event.obj)]
@@ -210,7 +216,7 @@ class ListWatch:
         if event.type == "BOOKMARK" and marks.get(INITIAL_EVENTS_END) == "true":
             self._filling = False
             self._version = version
-            self._failures = 0
+            self._all_is_well()
             return [Swap()]
         return []
 
@@ -226,10 +232,10 @@ class ListWatch:
             self._streaming = self._filling = False
             return [*undo, self._next_call()]
         self._filling = False
-        waiting = self._back_off(failed.retry_after)
-        if failed.code == EXPIRED or self._failures % DOUBTS == 0:
+        self._doubts += failed.code != UNREACHABLE
+        if failed.code == EXPIRED or self._doubts >= DOUBTS:
             self._version = ""
-        return [*undo, waiting]
+        return [*undo, self._back_off(failed.retry_after)]
 
     def _back_off(self, retry_after: float | None) -> BackOff:
         self._failures += 1

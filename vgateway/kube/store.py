@@ -37,8 +37,18 @@ class Change:
         """The object now, None if it is gone."""
         return None if self._new is None else orjson.loads(self._new)
 
+    @property
+    def came(self) -> bool:
+        """Whether there was none before."""
+        return self._old is None
+
+    @property
+    def went(self) -> bool:
+        """Whether there is none any more."""
+        return self._new is None
+
     def __repr__(self) -> str:
-        verb = "added" if self._old is None else "removed" if self._new is None else "changed"
+        verb = "added" if self.came else "removed" if self.went else "changed"
         return f"Change({verb} {self.namespace}/{self.name})"
 
 

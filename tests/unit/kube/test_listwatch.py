@@ -109,11 +109,18 @@ def test_an_event_ends_a_row_of_failures() -> None:
 def test_after_many_failures_the_version_itself_is_doubted() -> None:
     machine = watching()
     for _ in range(DOUBTS - 1):
-        play(machine, WatchFailed(503))
+        play(machine, WatchFailed(504))
         assert machine.on(Waited()) == [Watch("7")]
 
-    assert machine.on(WatchFailed(503)) == [BackOff(DOUBTS)]
+    assert machine.on(WatchFailed(504)) == [BackOff(DOUBTS)]
     assert machine.on(Waited()) == [List(500)]
+
+
+def test_a_server_that_is_down_for_long_is_not_made_to_list_everything() -> None:
+    machine = watching()
+    for _ in range(DOUBTS * 3):
+        play(machine, WatchFailed(503))
+        assert machine.on(Waited()) == [Watch("7")]
 
 
 def test_a_watch_that_ends_without_a_word_is_not_asked_for_in_a_loop() -> None:
