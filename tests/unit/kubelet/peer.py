@@ -76,6 +76,12 @@ class Peer:
         finally:
             writer.close()
 
+    async def all_left(self) -> None:
+        """Wait until no client is connected any more."""
+        async with asyncio.timeout(20):
+            if self.serving:
+                await asyncio.wait(set(self.serving))
+
     async def _echo(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(65536):
             self.tunnelled.extend(piece)
@@ -116,5 +122,4 @@ async def listening(answer: Answer) -> AsyncIterator[Peer]:
         for task in list(peer.serving):
             task.cancel()
         await server.wait_closed()
-        if peer.serving:
-            await asyncio.wait(peer.serving)
+        await peer.all_left()
