@@ -4,6 +4,7 @@ Decides nothing itself: each question has a module of its own. Nothing of a requ
 them are answered, and nothing of the caller's identity ever does.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -65,7 +66,7 @@ class KubeletHandler:
         return response
 
     async def _answer(self, request: web.BaseRequest, user: User, call: KubeletCall) -> web.StreamResponse:
-        node = self._nodes.node_at(request.host)
+        node = self._nodes.node_at(request.headers.get("Host", ""))
         if call.target is not None and call.refusal is None:
             return await self._stream(request, user, call, node)
         await self._authorizer.authorise(user, call, node)
@@ -125,7 +126,7 @@ def told(user: User, call: KubeletCall, twins: Twins) -> Iterator[None]:
         host_pod=str(twins.host),
         container=call.target.container,
     )
-    ended = "aborted"
+    begun, ended = time.monotonic(), "aborted"
     try:
         yield
         ended = "done"
@@ -133,4 +134,4 @@ def told(user: User, call: KubeletCall, twins: Twins) -> Iterator[None]:
         ended = f"refused with {error.code}"
         raise
     finally:
-        line.info("stream ended", ended=ended)
+        line.info("stream ended", ended=ended, seconds=round(time.monotonic() - begun, 3))

@@ -1,0 +1,160 @@
+"""The real node listener on loopback, between a raw client and peers that stand for the two API servers."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from tests.support.authority import Authority
+from tests.unit.kubelet.peer import Answer, Asked, Peer, http, listening
+from tests.unit.kubelet.pods import NAMES, stored
+from vgateway.kube.client import ApiClient
+from vgateway.kube.credentials import Credentials
+from vgateway.kube.objects import Obj
+from vgateway.kubelet.authentication import Authenticator
+from vgateway.kubelet.authorization import Authorizer
+from vgateway.kubelet.directory import EveryNode, NodeDirectory, StoreDirectory
+from vgateway.kubelet.handler import KubeletHandler
+from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.reviewer import Reviewer
+from vgateway.wire.server import Listener, TlsFiles, peer_certificate
+from vgateway.wire.upstream import Upstream
+
+ADMIN = "kube-apiserver-kubelet-client"
+# What a token's owner may do to nodes; the token is the owner's name.
+RIGHTS: Mapping[str, Iterable[str]] = {
+    ADMIN: [f"{verb} {what}" for verb in ("get", "create") for what in ("proxy", "log", "metrics", "stats")],
+    "reader": ["get proxy", "get log", "get metrics", "get stats", "get checkpoint", "get configz", "get pods"],
+    "scraper": ["get metrics", "get stats"],
+    "nobody": [],
+}
+
+
+def judge(asked: Asked) -> bytes:
+    """Answer reviews by ``RIGHTS``; there are no pods that the stores do not know."""
+    if asked.method != "POST":
+        return http(404, {"kind": "Status", "code": 404, "reason": "NotFound"})
+    spec = asked.json["spec"]
+    if "token" in spec:
+        known = spec["token"] in RIGHTS
+        return http(201, {"status": {"authenticated": known, "user": {"username": spec["token"]}}})
+    attributes = spec["resourceAttributes"]
+    assert attributes["resource"] == "nodes"
+    right = f"{attributes['verb']} {attributes['subresource']}"
+    return http(201, {"status": {"allowed": right in RIGHTS.get(spec["user"], ())}})
+
+
+@dataclass
+class Reply:
+    """An answer as the raw client read it."""
+
+    code: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Gateway:
+    """The listener and what stands around it."""
+
+    virtual: Peer
+    host: Peer
+    registry: CollectorRegistry
+    authority: Authority
+    listener: Listener
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def connect(self, name: str | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection, with a certificate that says ``name`` if one is given."""
+        context = ssl.create_default_context(cafile=str(self.authority.certificate))
+        if name is not None:
+            pair = self.authority.issue(name, file=f"client-{name}")
+            context.load_cert_chain(pair.certificate, pair.key)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.listener.port, ssl=context)
+        self.writers.append(writer)
+        return reader, writer
+
+    async def ask(self, method: str, target: str, *lines: str, cert: str | None = ADMIN, behind: bytes = b"") -> Reply:
+        """Send one request, and ``behind`` it whatever else, and read the answer."""
+        reader, writer = await self.connect(cert)
+        writer.write(request(method, target, *lines) + behind)
+        return await read_reply(reader, bodiless=method == "HEAD")
+
+    async def ask_as(self, token: str, method: str, target: str, *lines: str) -> Reply:
+        """Send one request with a token and no certificate."""
+        return await self.ask(method, target, f"Authorization: Bearer {token}", *lines, cert=None)
+
+    def count(self, call: str, code: int) -> float:
+        """Return how many requests were counted."""
+        labels = {"call": call, "code": str(code)}
+        return self.registry.get_sample_value("vgateway_kubelet_requests_total", labels) or 0.0
+
+
+def request(method: str, target: str, *lines: str) -> bytes:
+    """Write a request's head."""
+    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: node:10250", *lines, "", ""]).encode("latin-1")
+
+
+async def read_reply(reader: asyncio.StreamReader, *, bodiless: bool = False) -> Reply:
+    """Read one answer; a 101 and what has no length are left after the head."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    fields = (line.partition(":") for line in head[1:-2])
+    headers = {name.lower(): value.strip() for name, _, value in fields}
+    body = b"" if bodiless else await reader.readexactly(int(headers.get("content-length", 0)))
+    return Reply(int(head[0].split(" ")[1]), headers, body)
+
+
+@asynccontextmanager
+async def gateway(
+    directory: Path,
+    host_answer: Answer,
+    *,
+    virtual: Iterable[Obj] = (),
+    host: Iterable[Obj] = (),
+    nodes: NodeDirectory | None = None,
+    judging: Answer = judge,
+) -> AsyncIterator[Gateway]:
+    """Run the listener around the body."""
+    authority = Authority(directory)
+    served = authority.issue("node")
+    registry = CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        virtual_peer = await stack.enter_async_context(listening(judging))
+        host_peer = await stack.enter_async_context(listening(host_answer))
+        sides = [client(virtual_peer, "virtual"), client(virtual_peer, "host")]
+        for side in sides:
+            stack.push_async_callback(side.close)
+        reviewer = Reviewer(sides[0])
+        upstream = Upstream(
+            "127.0.0.1", host_peer.port, authorization=lambda: "Bearer of-the-gateway", hop="host API server"
+        )
+        stack.callback(upstream.close)
+        handler = KubeletHandler(
+            StoreDirectory(NAMES, stored(*virtual), stored(*host), sides[0], sides[1]),
+            nodes or EveryNode(),
+            Authenticator(reviewer, peer_certificate),
+            Authorizer(reviewer),
+            upstream,
+            KubeletMetrics(registry),
+        )
+        tls = TlsFiles(served.certificate, served.key, authority.certificate)
+        listener = Listener("kubelet", handler, "127.0.0.1", 0, tls, drain_seconds=0)
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(listener.run())
+            await listener.ready.wait()
+            made = Gateway(virtual_peer, host_peer, registry, authority, listener)
+            try:
+                yield made
+            finally:
+                for writer in made.writers:
+                    writer.transport.abort()
+                running.cancel()
+
+
+def client(peer: Peer, side: str) -> ApiClient:
+    """Return a client of a peer."""
+    return ApiClient(Credentials(f"http://127.0.0.1:{peer.port}", None), side)
