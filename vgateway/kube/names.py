@@ -2,6 +2,9 @@
 
 A host name is at most 63 characters. What does not fit keeps its first 52 and gets 10 hexadecimal digits of the
 SHA-256 of the whole. The way back from a host name is never computed: it is read from the owner annotations.
+
+The formula is ambiguous where a name or namespace holds ``-x-``: ``a`` in ``b-x-c`` and ``a-x-b`` in ``c`` share a
+host name. Whoever comes second finds an object that is not its twin (``ownership.is_twin``) and must leave it alone.
 """
 
 import hashlib
