@@ -14,7 +14,7 @@ import structlog
 
 from vgateway.errors import ConfigError
 from vgateway.kube.files import Watched, read_text
-from vgateway.supervisor import Runnable
+from vgateway.kube.login import Login
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Credentials:
     server: str
     ssl_context: ssl.SSLContext | None
     authorization: Authorization = no_authorization
-    login: Runnable | None = None  # must run beside whoever uses the rest, and be ready first
+    login: Login | None = None  # must run beside whoever uses the rest, and be ready first
 
 
 def from_files(
