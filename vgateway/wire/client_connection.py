@@ -168,6 +168,11 @@ class ClientConnection(RequestHandler):
         return response
 
 
+def message_of(request: web.BaseRequest) -> RawRequestMessage:
+    """Return the request's head as it was parsed (the public property is being retired without a successor)."""
+    return request._message  # noqa: SLF001 - see above; the version range in pyproject.toml holds it
+
+
 def client_of(request: web.BaseRequest) -> ClientConnection:
     """Return the connection that a request came on."""
     return cast("ClientConnection", request.protocol)

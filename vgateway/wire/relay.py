@@ -14,7 +14,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import PayloadAccessError, RequestPayloadError
 
 from vgateway.errors import GatewayError
-from vgateway.wire.client_connection import ClientConnection, client_of
+from vgateway.wire.client_connection import ClientConnection, client_of, message_of
 from vgateway.wire.exchange import Exchange, StaleConnection
 from vgateway.wire.headers import request_head, switched, switching_head, tunnel_protocol
 from vgateway.wire.outgoing import Outgoing
@@ -47,7 +47,7 @@ async def relay(request: web.BaseRequest, upstream: Upstream, outgoing: Outgoing
     connection. Being cancelled, or the client leaving, closes the upstream connection.
     """
     client = client_of(request)
-    message = request.message
+    message = message_of(request)
     client.http11 = message.version == HttpVersion11
     if message.upgrade and client.http11:
         asked = tunnel_protocol(message.headers.get("Upgrade", ""))
@@ -80,7 +80,7 @@ def _head(upstream: Upstream, outgoing: Outgoing, framing: list[str], *, minor: 
 
 def _body_framing(request: web.BaseRequest) -> tuple[list[str], bool]:
     """Return the header lines that frame the request's body, and whether the client waits for a 100."""
-    message = request.message
+    message = message_of(request)
     headers = message.headers
     lines = []
     if message.chunked:

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import http_parser, web
 
 from vgateway.errors import ConfigError, GatewayError
-from vgateway.wire.client_connection import ClientConnection, Peer, client_of
+from vgateway.wire.client_connection import ClientConnection, Peer, client_of, message_of
 from vgateway.wire.relay import Relayed
 from vgateway.wire.serving_tls import ServingTls, TlsFiles
 from vgateway.wire.tls import TlsTransport
@@ -176,7 +176,7 @@ class Listener:
         response = web.Response(status=error.code, body=orjson.dumps(error.status()), content_type="application/json")
         if error.retry_after is not None:
             response.headers["Retry-After"] = str(error.retry_after)
-        if request.message.upgrade or error.code == 400:
+        if message_of(request).upgrade or error.code == 400:
             # What follows such a request on the connection cannot be trusted to be a request.
             response.force_close()
         return response
