@@ -1,0 +1,197 @@
+"""Performs steps: each becomes calls to one of the two API servers. Decides nothing but what an answer means.
+
+A host's refusal of an object is ``HostRefusal`` or ``NameTaken``; anything else fails upward as it is.
+"""
+
+import base64
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, assert_never
+
+from vgateway.errors import AlreadyExists, ApiError, NotFound
+from vgateway.kube.client import ApiClient, PatchKind
+from vgateway.kube.names import Names
+from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, annotations
+from vgateway.kube.ownership import MANAGED_BY, OBJECT_HOST_NAME
+from vgateway.syncer.kind import Side
+from vgateway.syncer.memory import Awaited, at_version, bound, on_its_way_out
+from vgateway.syncer.metrics import SyncerMetrics
+from vgateway.syncer.outcome import HostRefusal, NameTaken, is_refusal, refuses_addresses
+from vgateway.syncer.resources import PODS, SECRETS, SERVICEACCOUNTS
+from vgateway.syncer.steps import (
+    Bind,
+    CreateHost,
+    CreateVirtual,
+    DeleteHost,
+    DeleteVirtual,
+    IssueTokens,
+    PatchHost,
+    PatchVirtual,
+)
+from vgateway.syncer.tokens import filled, token_request
+
+Write = CreateHost | PatchHost | DeleteHost | CreateVirtual | PatchVirtual | DeleteVirtual | Bind | IssueTokens
+
+
+class Applier:
+    """The two clients, and what their answers mean."""
+
+    def __init__(self, names: Names, virtual: ApiClient, host: ApiClient, metrics: SyncerMetrics) -> None:
+        self._names = names
+        self._virtual = virtual
+        self._host = host
+        self._metrics = metrics
+
+    async def apply(self, step: Write) -> Awaited | None:
+        """Perform one step and return what a store will show of it."""
+        match step:
+            case CreateHost() | PatchHost() | DeleteHost():
+                return await self._on_host(step)
+            case CreateVirtual() | PatchVirtual() | DeleteVirtual() | Bind():
+                return await self._on_virtual(step)
+            case IssueTokens():
+                return await self._issue(step)
+            case _:
+                assert_never(step)
+
+    async def _on_host(self, step: CreateHost | PatchHost | DeleteHost) -> Awaited | None:
+        try:
+            match step:
+                case CreateHost():
+                    return await self._create_host(step)
+                case PatchHost():
+                    return await self._patch_host(step)
+                case DeleteHost():
+                    return await self._delete_host(step)
+        except ApiError as error:
+            if is_refusal(error):
+                raise HostRefusal(str(error)) from error
+            raise
+
+    async def _create_host(self, step: CreateHost) -> Awaited:
+        try:
+            made = await self._make_host(step.resource, step.body)
+        except ApiError as error:
+            if step.otherwise is None or not refuses_addresses(error):
+                raise
+            made = await self._make_host(step.resource, step.otherwise)
+        return _shows(Side.HOST, step.resource, made)
+
+    async def _make_host(self, resource: Resource, body: Obj) -> Obj:
+        meta = body["metadata"]
+        self._count("host", "create", resource)
+        try:
+            return await self._host.create(resource, meta["namespace"], body)
+        except AlreadyExists as error:
+            there = await self._host.get(resource, meta["namespace"], meta["name"])
+            if not _looks_ours(self._names, HostObj(there)):
+                name = f"{resource.plural} {meta['name']}"
+                raise NameTaken(f"the host has {name} already, and it belongs to somebody else") from error
+            raise
+
+    async def _patch_host(self, step: PatchHost) -> Awaited:
+        kind = PatchKind.STRATEGIC if step.strategic else PatchKind.MERGE
+        self._count("host", "patch", step.resource)
+        where = (step.resource, step.key.namespace, step.key.name)
+        try:
+            now = await self._host.patch(*where, step.patch, subresource=step.subresource, kind=kind)
+        except ApiError as error:
+            if step.otherwise is None or not refuses_addresses(error):
+                raise
+            now = await self._host.patch(*where, step.otherwise, subresource=step.subresource, kind=kind)
+        return _shows(Side.HOST, step.resource, now)
+
+    async def _delete_host(self, step: DeleteHost) -> Awaited:
+        self._count("host", "delete", step.resource)
+        with suppress(NotFound):
+            await self._host.delete(
+                step.resource, step.key.namespace, step.key.name, uid=step.uid, grace_seconds=step.grace
+            )
+        shown = on_its_way_out(step.uid)
+        return Awaited(Side.HOST, step.resource, step.key.namespace, step.key.name, shown)
+
+    async def _on_virtual(self, step: CreateVirtual | PatchVirtual | DeleteVirtual | Bind) -> Awaited | None:
+        match step:
+            case CreateVirtual():
+                return await self._create_virtual(step)
+            case PatchVirtual(resource, key, patch, subresource):
+                self._count("virtual", "patch", resource)
+                now = await self._virtual.patch(resource, key.namespace, key.name, patch, subresource=subresource)
+                return _shows(Side.VIRTUAL, resource, now)
+            case DeleteVirtual(resource, key, uid, _, grace):
+                return await self._delete_virtual(resource, key, uid, grace)
+            case Bind(key, uid):
+                self._count("virtual", "bind", PODS)
+                await self._virtual.create(PODS, key.namespace, binding(step), name=key.name, subresource="binding")
+                return Awaited(Side.VIRTUAL, PODS, key.namespace, key.name, bound(uid))
+
+    async def _create_virtual(self, step: CreateVirtual) -> Awaited | None:
+        self._count("virtual", "create", step.resource)
+        try:
+            made = await self._virtual.create(step.resource, step.body["metadata"].get("namespace") or "", step.body)
+        except AlreadyExists:
+            return None
+        return _shows(Side.VIRTUAL, step.resource, made)
+
+    async def _delete_virtual(self, resource: Resource, key: VirtualKey, uid: str, grace: int | None) -> Awaited:
+        self._count("virtual", "delete", resource)
+        with suppress(NotFound):
+            await self._virtual.delete(resource, key.namespace, key.name, uid=uid, grace_seconds=grace)
+        return Awaited(Side.VIRTUAL, resource, key.namespace, key.name, on_its_way_out(uid))
+
+    async def _issue(self, step: IssueTokens) -> Awaited:
+        issued: dict[str, tuple[str, float]] = {}
+        for want in step.wants:
+            self._count("virtual", "create", SERVICEACCOUNTS)
+            answer = await self._virtual.create(
+                SERVICEACCOUNTS,
+                step.pod.namespace,
+                token_request(want, step.pod, step.pod_uid),
+                name=step.service_account,
+                subresource="token",
+            )
+            status = answer["status"]
+            encoded = base64.b64encode(status["token"].encode()).decode()
+            issued[want.item] = (encoded, _epoch(status["expirationTimestamp"]))
+        secret = filled(step.secret, step.wants, issued)
+        if not step.exists:
+            return await self._on_host_secret(CreateHost(SECRETS, secret))
+        meta = secret["metadata"]
+        self._count("host", "patch", SECRETS)
+        change = {"metadata": {"annotations": meta["annotations"]}, "data": secret["data"]}
+        now = await self._host.patch(SECRETS, meta["namespace"], meta["name"], change)
+        return _shows(Side.HOST, SECRETS, now)
+
+    async def _on_host_secret(self, step: CreateHost) -> Awaited:
+        awaited = await self._on_host(step)
+        assert awaited is not None
+        return awaited
+
+    def _count(self, side: str, verb: str, resource: Resource) -> None:
+        self._metrics.writes.labels(side, verb, resource.plural).inc()
+
+
+def binding(step: Bind) -> dict[str, Any]:
+    """Build the Binding of a pod to its node; the UID makes it this very pod's."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": step.key.name, "namespace": step.key.namespace, "uid": step.uid},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": step.node},
+    }
+
+
+def _shows(side: Side, resource: Resource, obj: Obj) -> Awaited:
+    meta = obj["metadata"]
+    shown = at_version(meta.get("uid", ""), meta.get("resourceVersion", ""))
+    return Awaited(side, resource, meta.get("namespace") or "", meta["name"], shown)
+
+
+def _looks_ours(names: Names, host: HostObj) -> bool:
+    labels = host["metadata"].get("labels") or {}
+    mine = labels.get(MANAGED_BY) == names.virtual_cluster
+    return mine and annotations(host).get(OBJECT_HOST_NAME) == host["metadata"]["name"]
+
+
+def _epoch(timestamp: str) -> float:
+    return datetime.fromisoformat(timestamp).timestamp()

@@ -1,0 +1,138 @@
+"""Wires the syncer: informers, their indexes, which change wakes which key, and the controller over it all.
+
+Builds only; the supervisor starts the groups in order: caches, then the controller.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from vgateway.kube.client import ApiClient
+from vgateway.kube.informer import Informer
+from vgateway.kube.objects import Obj, Resource, VirtualKey
+from vgateway.kube.ownership import MANAGED_BY
+from vgateway.kube.store import Change
+from vgateway.supervisor import Runnable
+from vgateway.syncer.apply import Applier
+from vgateway.syncer.controller import Controller
+from vgateway.syncer.events import Teller
+from vgateway.syncer.kind import Hint, Kind, Side
+from vgateway.syncer.kinds.kubernetes import KUBERNETES
+from vgateway.syncer.kinds.node import node_values
+from vgateway.syncer.kinds.pod.needs import waiting_values
+from vgateway.syncer.kinds.references import reference_values
+from vgateway.syncer.metrics import SyncerMetrics
+from vgateway.syncer.reconciler import Reconciler
+from vgateway.syncer.registry import KINDS
+from vgateway.syncer.resources import (
+    CONFIGMAPS,
+    ENDPOINTS,
+    ENDPOINTSLICES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICES,
+)
+from vgateway.syncer.settings import SyncerSettings
+from vgateway.syncer.view import BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_WAITING, View
+
+VIRTUAL_EVERYWHERE = (PODS, SERVICES, CONFIGMAPS, SECRETS, NAMESPACES, NODES)
+VIRTUAL_KUBERNETES = (ENDPOINTS, ENDPOINTSLICES)
+HOST_MANAGED = (PODS, SERVICES, CONFIGMAPS, SECRETS)
+
+KeysOf = Callable[[Hint, View], Iterable[VirtualKey]]
+
+
+@dataclass(frozen=True, slots=True)
+class Syncer:
+    """The wired syncer. The kubelet reads the same pods: ``virtual_pods`` and ``host_pods``."""
+
+    virtual_pods: Informer
+    host_pods: Informer
+    controller: Controller
+    view: View
+    runnables: tuple[tuple[Runnable, ...], ...]
+
+
+def build_syncer(
+    settings: SyncerSettings,
+    virtual: ApiClient,
+    host: ApiClient,
+    registry: CollectorRegistry,
+    kinds: Sequence[Kind] = KINDS,
+) -> Syncer:
+    """Wire everything; nothing runs yet."""
+    virtuals = _virtual_informers(virtual)
+    hosts = _host_informers(settings, host)
+    front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=f"metadata.name={settings.service}")
+    front.name = "host service of the virtual cluster"
+    view = View(
+        settings,
+        {resource: informer.store for resource, informer in virtuals.items()},
+        {resource: informer.store for resource, informer in hosts.items()},
+        front.store,
+        time.time,
+    )
+    metrics = SyncerMetrics(registry)
+    applier = Applier(settings.names, virtual, host, metrics)
+    controller = Controller(Reconciler(kinds, view, applier, Teller(virtual, metrics)), metrics)
+    _connect(kinds, view, controller, Side.VIRTUAL, virtuals.items())
+    _connect(kinds, view, controller, Side.HOST, [*hosts.items(), (SERVICES, front)])
+    caches = (*virtuals.values(), *hosts.values(), front)
+    return Syncer(virtuals[PODS], hosts[PODS], controller, view, (caches, (controller,)))
+
+
+def _virtual_informers(client: ApiClient) -> dict[Resource, Informer]:
+    found = {resource: Informer(client, resource) for resource in VIRTUAL_EVERYWHERE}
+    only = f"metadata.name={KUBERNETES.name}"
+    for resource in VIRTUAL_KUBERNETES:
+        found[resource] = Informer(client, resource, KUBERNETES.namespace, field_selector=only)
+    pods = found[PODS].store
+    pods.add_index(BY_REFERENCE, reference_values)
+    pods.add_index(BY_NAMESPACE, _namespace)
+    pods.add_index(BY_WAITING, waiting_values)
+    found[SERVICES].store.add_index(BY_NAMESPACE, _namespace)
+    return found
+
+
+def _host_informers(settings: SyncerSettings, client: ApiClient) -> dict[Resource, Informer]:
+    ours = f"{MANAGED_BY}={settings.names.virtual_cluster}"
+    namespace = settings.names.host_namespace
+    found = {resource: Informer(client, resource, namespace, label_selector=ours) for resource in HOST_MANAGED}
+    found[PODS].store.add_index(BY_NODE, node_values)
+    return found
+
+
+def _namespace(obj: Obj) -> Iterable[str]:
+    return (obj["metadata"].get("namespace") or "",)
+
+
+def _connect(
+    kinds: Sequence[Kind],
+    view: View,
+    controller: Controller,
+    side: Side,
+    informers: Iterable[tuple[Resource, Informer]],
+) -> None:
+    """Have every change of a store wake the keys that the kinds name for it."""
+    wakes: defaultdict[Resource, list[tuple[str, KeysOf]]] = defaultdict(list)
+    for kind in kinds:
+        for wake in kind.wakes:
+            if wake.side is side:
+                wakes[wake.resource].append((kind.name, wake.keys))
+    for resource, informer in informers:
+        informer.subscribe(_waker(tuple(wakes[resource]), view, controller))
+
+
+def _waker(wakes: Sequence[tuple[str, KeysOf]], view: View, controller: Controller) -> Callable[[Change], None]:
+    def wake(change: Change) -> None:
+        hint = Hint(change)
+        for name, keys in wakes:
+            for key in keys(hint, view):
+                controller.wake((name, key))
+
+    return wake

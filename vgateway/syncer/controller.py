@@ -1,0 +1,143 @@
+"""The workers: hand out keys that are due, as many at once as the host answers gladly, and judge what went wrong.
+
+Holds the only ``except Exception`` of the syncer: one bad object must not stop the others.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+import structlog
+
+from vgateway.errors import TooManyRequests
+from vgateway.kube.backoff import Backoff
+from vgateway.syncer.memory import Work
+from vgateway.syncer.metrics import SyncerMetrics
+from vgateway.syncer.outcome import judge
+from vgateway.syncer.pace import Pace
+from vgateway.syncer.reconciler import Reconciler
+from vgateway.syncer.workqueue import WorkQueue
+
+log = structlog.get_logger(__name__)
+
+BACKOFF = Backoff(base=0.05, cap=30.0)
+
+
+class Controller:
+    """A runnable that works off the queue until it is cancelled; hints may be added before it runs."""
+
+    name = "syncer"
+
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        metrics: SyncerMetrics,
+        *,
+        pace: Pace | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self.queue: WorkQueue[Work] = WorkQueue(BACKOFF)
+        self.pace = pace or Pace()
+        self._reconciler = reconciler
+        self._metrics = metrics
+        self._chance = chance
+        self._woken = asyncio.Event()
+        self._since: dict[Work, float] = {}
+
+    def wake(self, work: Work) -> None:
+        """Have a key looked at."""
+        now = _now()
+        self._since.setdefault(work, now)
+        self.queue.add(work, now)
+        self._woken.set()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no key is due or being worked on."""
+        due = self.queue.next_due()
+        return not self.queue.taken and (due is None or due > _now())
+
+    async def run(self) -> None:
+        """Work until cancelled; what is under way then is cancelled too, and planned again after a restart."""
+        async with asyncio.TaskGroup() as tasks:
+            self.ready.set()
+            while True:
+                self._woken.clear()
+                self._start_due(tasks)
+                await self._something(self._next_start())
+
+    def _start_due(self, tasks: asyncio.TaskGroup) -> None:
+        now = _now()
+        while self.pace.allows(self.queue.taken, now) and (work := self.queue.take(now)) is not None:
+            tasks.create_task(self._round(work))
+        self._metrics.depth.set(len(self.queue))
+        self._metrics.under_way.set(self.queue.taken)
+        self._metrics.limit.set(self.pace.limit)
+
+    def _next_start(self) -> float | None:
+        """Return the time at which something can start by itself, None if only an event can change that."""
+        due = self.queue.next_due()
+        if due is None or self.queue.taken >= int(self.pace.limit):
+            return None
+        return max(due, self.pace.opens())
+
+    async def _something(self, until: float | None) -> None:
+        """Wait for a key, for the end of a round, or for a time."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self._woken.wait()
+        except TimeoutError:
+            pass  # a key has come due
+
+    async def _round(self, work: Work) -> None:
+        try:
+            again = await self._reconciler.reconcile(work)
+        except Exception as error:  # noqa: BLE001 - the boundary: one bad object must not stop the rest
+            await self._failed(work, error)
+        else:
+            self._succeeded(work, again)
+        finally:
+            self.queue.done(work)
+            self._woken.set()
+
+    def _succeeded(self, work: Work, again: float | None) -> None:
+        now = _now()
+        self.pace.went_well()
+        self.queue.forget(work)
+        self._metrics.rounds.labels(work[0], "done").inc()
+        since = self._since.pop(work, None)
+        if since is not None:
+            self._metrics.lag.labels(work[0]).observe(now - since)
+        if again is not None:
+            self.queue.add(work, now, again)
+        else:
+            self._reconciler.forget(work)
+
+    async def _failed(self, work: Work, error: Exception) -> None:
+        verdict, now = judge(error), _now()
+        self._metrics.rounds.labels(work[0], verdict.name).inc()
+        if isinstance(error, TooManyRequests):
+            self._metrics.throttled.inc()
+            self.pace.slow_down(now, error.retry_after)
+        if verdict.after is None:
+            delay = self.queue.back_off(work, now, self._chance())
+        else:
+            delay = verdict.after
+            self.queue.add(work, now, delay)
+        say = log.error if verdict.unexpected else log.info
+        say(
+            "round failed",
+            kind=work[0],
+            virtual=str(work[1]),
+            outcome=verdict.name,
+            error=str(error),
+            again_in=round(delay, 3),
+            exc_info=error if verdict.name == "failed" else None,
+        )
+        if verdict.tell:
+            await self._reconciler.explain(work, verdict, error)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,239 @@
+"""What a kind declares to the engine: a resource, field rules and small pure functions, nothing that acts.
+
+Two shapes: ``SyncedKind`` has twins on both sides; ``DerivedKind`` is made on one side from what the view shows.
+A kind is one shared instance without state.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, set_path
+from vgateway.kube.ownership import owner_of
+from vgateway.kube.store import Change
+from vgateway.syncer.metadata import host_annotations, host_labels, host_metadata
+from vgateway.syncer.rules import Rule, pushed_fields
+from vgateway.syncer.steps import CreateHost, DeleteHost, Step
+from vgateway.syncer.view import View
+
+Seen = Mapping[str, int]
+Rights = Mapping[str, tuple[str, ...]]
+
+READ = ("get", "list", "watch")
+WRITE = ("create", "patch", "delete")
+
+
+class Side(Enum):
+    """Which of the two clusters."""
+
+    VIRTUAL = "virtual"
+    HOST = "host"
+
+
+class Hint:
+    """Something changed. The object before and now are decoded once, when somebody asks."""
+
+    __slots__ = ("_change", "_new")
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._new: Obj | None = None
+
+    @property
+    def key(self) -> VirtualKey:
+        """Namespace and name; of a host object they are the host's."""
+        return VirtualKey(self._change.namespace, self._change.name)
+
+    @property
+    def came(self) -> bool:
+        """Whether the object is new to the store."""
+        return self._change.came
+
+    @property
+    def went(self) -> bool:
+        """Whether the object is gone."""
+        return self._change.went
+
+    @property
+    def some(self) -> Obj:
+        """The object now, or the last that was known of it."""
+        if self._new is None:
+            found = self._change.old if self._change.went else self._change.new
+            assert found is not None
+            self._new = found
+        return self._new
+
+    @property
+    def spec_may_have_moved(self) -> bool:
+        """Whether more than the status may have changed: the API server counts generations of a spec."""
+        return self.came or self.went or self.some["metadata"].get("generation", 2) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Which keys of a kind to look at when an object of ``resource`` on ``side`` changed."""
+
+    side: Side
+    resource: Resource
+    keys: Callable[[Hint, View], Iterable[VirtualKey]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The twins as the stores have them, and what both last agreed on."""
+
+    key: VirtualKey
+    virtual: VirtualObj | None
+    host: HostObj | None
+    seen: Seen
+
+
+class Kind:
+    """What every kind declares."""
+
+    resource: ClassVar[Resource]
+
+    @property
+    def name(self) -> str:
+        """The kind's name in queues, logs and metrics."""
+        return self.resource.plural
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        """What makes the engine look at a key again."""
+        raise NotImplementedError
+
+    @property
+    def host_rights(self) -> Mapping[Resource, Rights]:
+        """What the kind needs to do on the host: verbs by subresource ("" is the object itself)."""
+        return {}
+
+    def host_words(self, key: VirtualKey, view: View) -> Mapping[str, str]:
+        """Return host names that may occur in the host's messages about a key, and what the tenant calls them."""
+        return {view.names.host_name(key.name, key.namespace): key.name}
+
+
+class SyncedKind(Kind):
+    """A kind with twins: the tenant's object, and its copy on the host under a translated name."""
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    also_wakes: ClassVar[tuple[Wake, ...]] = ()
+    # A host object may outlive its virtual object and be taken over by the next one of that name.
+    adopts: ClassVar[bool] = False
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        """The twins themselves, and what the kind adds."""
+        return (
+            Wake(Side.VIRTUAL, self.resource, same_key),
+            Wake(Side.HOST, self.resource, self.owner_key),
+            *self.also_wakes,
+        )
+
+    @property
+    def host_rights(self) -> Mapping[Resource, Rights]:
+        """Reading and writing the copies."""
+        return {self.resource: {"": READ + WRITE}}
+
+    def owner_key(self, hint: Hint, view: View) -> Iterable[VirtualKey]:
+        """Return the key whose twin a host object is."""
+        owner = owner_of(view.names, self.resource, HostObj(hint.some))
+        return () if owner is None else (owner,)
+
+    def wanted(self, virtual: VirtualObj, view: View) -> bool:
+        """Say whether the host should have a copy at all."""
+        return True
+
+    def labels(self, virtual: VirtualObj, view: View) -> dict[str, str]:
+        """Return the labels of the copy."""
+        return host_labels(view.names, virtual)
+
+    def annotations(self, virtual: VirtualObj, view: View) -> dict[str, str]:
+        """Return the annotations of the copy."""
+        return host_annotations(view.names, self.resource, virtual)
+
+    def to_host(self, virtual: VirtualObj, view: View) -> Obj:
+        """Return the copy's content besides metadata; by default what the rules push."""
+        body: Obj = {}
+        for path, value in pushed_fields(self.rules, virtual, view):
+            if value is not None:
+                set_path(body, path, value)
+        return body
+
+    def body(self, virtual: VirtualObj, view: View) -> Obj:
+        """Return the whole new host object."""
+        labels, marks = self.labels(virtual, view), self.annotations(virtual, view)
+        return {
+            "apiVersion": self.resource.api_version,
+            "kind": self.resource.kind,
+            "metadata": host_metadata(view, self.resource, virtual, labels, marks),
+            **self.to_host(virtual, view),
+        }
+
+    def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
+        """Make the copy, of which there is none."""
+        yield CreateHost(self.resource, self.body(virtual, view))
+
+    def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+        """Say what the rules cannot, for twins that both live."""
+        return iter(())
+
+    def retire(self, key: VirtualKey, host: HostObj, view: View) -> Iterator[Step]:
+        """Remove the copy of an object that is gone."""
+        yield delete_host(self.resource, host, "the tenant's object is gone")
+
+    def dismiss(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+        """Remove the copy of an object that is being deleted."""
+        yield delete_host(self.resource, host, "the tenant is deleting the object")
+
+    def bereave(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
+        """Act when the tenant's object is being deleted and no copy is left."""
+        return iter(())
+
+    def leave(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+        """Act when the host deletes a copy that the tenant did not ask to delete; by default it is made again."""
+        return iter(())
+
+    def clean(self, key: VirtualKey, view: View) -> Iterator[Step]:
+        """Remove what belongs to a key of which neither twin is left."""
+        return iter(())
+
+
+class DerivedKind(Kind):
+    """A kind that is made on one side only, from what the view shows."""
+
+    side: ClassVar[Side] = Side.VIRTUAL
+
+    def existing(self, key: VirtualKey, view: View) -> Obj | None:
+        """Return the object as it is."""
+        return view.virtual_obj(self.resource, key)
+
+    def desired(self, key: VirtualKey, view: View) -> Obj | None:
+        """Return the fields that the object should have, None if there should be none."""
+        raise NotImplementedError
+
+    def managed(self, obj: Obj, view: View) -> bool:
+        """Say whether an object is ours to change and delete."""
+        raise NotImplementedError
+
+    def replaces(self, have: Obj, want: Obj) -> bool:
+        """Say whether they differ in what cannot be changed, so that the object must be made anew."""
+        return False
+
+
+def same_key(hint: Hint, _view: View) -> Iterable[VirtualKey]:
+    """Return the object's own key."""
+    return (hint.key,)
+
+
+def look(kind: SyncedKind, key: VirtualKey, view: View, seen: Seen) -> Pair:
+    """Gather a pair of twins from the stores."""
+    host = view.host_obj(kind.resource, view.names.host_key(key))
+    return Pair(key, view.virtual_obj(kind.resource, key), host, seen)
+
+
+def delete_host(resource: Resource, host: HostObj, why: str, grace: int | None = None) -> DeleteHost:
+    """Return the step that deletes this very host object."""
+    meta = host["metadata"]
+    return DeleteHost(resource, HostKey(meta.get("namespace") or "", meta["name"]), meta.get("uid", ""), why, grace)

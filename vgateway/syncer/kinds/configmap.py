@@ -1,0 +1,24 @@
+"""ConfigMaps that a pod of the tenant refers to: copied while it does, removed when none does any more.
+
+The namespace's own ``kube-root-ca.crt`` is not among them: all pods share one copy, see ``rootca``.
+"""
+
+from vgateway.kube.objects import VirtualObj
+from vgateway.syncer.kind import Side, SyncedKind, Wake
+from vgateway.syncer.kinds.references import is_referenced, referenced_keys
+from vgateway.syncer.kinds.rootca import ROOT_CA
+from vgateway.syncer.resources import CONFIGMAPS, PODS
+from vgateway.syncer.rules import push
+from vgateway.syncer.view import View
+
+
+class ConfigMapKind(SyncedKind):
+    """The tenant owns the content; an edit on the host is put right."""
+
+    resource = CONFIGMAPS
+    rules = (push("data"), push("binaryData"), push("immutable"))
+    also_wakes = (Wake(Side.VIRTUAL, PODS, referenced_keys(CONFIGMAPS)),)
+
+    def wanted(self, virtual: VirtualObj, view: View) -> bool:
+        """Only what a pod refers to, or what is marked to be copied anyway."""
+        return virtual["metadata"]["name"] != ROOT_CA and is_referenced(CONFIGMAPS, virtual, view)

@@ -1,0 +1,138 @@
+"""Pods: the tenant's spec runs on the host, the host's state comes back.
+
+The parts: ``spec`` (with ``env``, ``volumes``, ``dns``, ``scheduling``, ``fields``) makes the host pod, ``updates``
+keeps it, ``status`` reports it, ``ending`` ends it; ``needs`` says what must be there before.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+import orjson
+
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path
+from vgateway.kube.ownership import PREFIX
+from vgateway.syncer.kind import READ, WRITE, Hint, Rights, Side, SyncedKind, Wake, delete_host
+from vgateway.syncer.kinds.pod.ending import bereave, dismiss, leave, vanish
+from vgateway.syncer.kinds.pod.fields import identity
+from vgateway.syncer.kinds.pod.needs import issue_tokens, lacks, needs_wakes, renew_tokens
+from vgateway.syncer.kinds.pod.spec import host_spec
+from vgateway.syncer.kinds.pod.status import gate_news, is_terminal, report, was_started
+from vgateway.syncer.kinds.pod.updates import first_marks, spec_changes
+from vgateway.syncer.kinds.references import references
+from vgateway.syncer.metadata import namespace_labels
+from vgateway.syncer.resources import NAMESPACES, PODS, SECRETS
+from vgateway.syncer.steps import CreateHost, DeleteHost, Requeue, Step
+from vgateway.syncer.tokens import token_owner, token_secret_key
+from vgateway.syncer.view import BY_NAMESPACE, View
+
+OWNERS = f"{PREFIX}/owner-references"
+OWNER_SET = f"{PREFIX}/owner-set-kind"
+SET_KINDS = {"DaemonSet": "apps/v1", "ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "Job": "batch/v1"}
+SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+DAEMON_POD = "cluster-autoscaler.kubernetes.io/daemonset-pod"
+# What is missing wakes the pod when it comes; this is for news that were lost.
+WAIT_SECONDS = 15.0
+
+
+def _pods_of_namespace(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    return view.virtual_keys(PODS, BY_NAMESPACE, hint.key.name)
+
+
+class PodKind(SyncedKind):
+    """The tenant's pods, each as one host pod."""
+
+    resource = PODS
+    also_wakes = (Wake(Side.VIRTUAL, NAMESPACES, _pods_of_namespace), *needs_wakes())
+
+    @property
+    def host_rights(self) -> Mapping[Resource, Rights]:
+        """Pods, their two subresources that we write, and the Secrets that hold their tokens."""
+        own = {"": READ + WRITE, "status": ("patch",), "ephemeralcontainers": ("patch",)}
+        return {PODS: own, SECRETS: {"": READ + WRITE}}
+
+    def labels(self, virtual: VirtualObj, view: View) -> dict[str, str]:
+        """The pod's own labels and those of its namespace."""
+        namespace = view.virtual[NAMESPACES].get("", virtual["metadata"]["namespace"])
+        return super().labels(virtual, view) | namespace_labels(view.names, namespace)
+
+    def annotations(self, virtual: VirtualObj, view: View) -> dict[str, str]:
+        """The pod's own annotations, and what the downward API and the host's tools read."""
+        own = super().annotations(virtual, view)
+        return owner_marks(virtual, own) | own | identity(virtual)
+
+    def body(self, virtual: VirtualObj, view: View) -> Obj:
+        """Return the host pod, with what it must remember of the tenant's spec."""
+        body = super().body(virtual, view)
+        body["metadata"]["annotations"] |= first_marks(virtual)
+        return body
+
+    def to_host(self, virtual: VirtualObj, view: View) -> Obj:
+        """Return the host pod's spec."""
+        return {"spec": host_spec(virtual, view)}
+
+    def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
+        """Start the pod, when all it needs is there; never start one a second time."""
+        if is_terminal(virtual) or was_started(virtual):
+            yield from vanish(virtual, _timestamp(view))
+        elif lacks(virtual, view):
+            yield Requeue(WAIT_SECONDS)
+        else:
+            yield from issue_tokens(virtual, view)
+            yield CreateHost(PODS, self.body(virtual, view))
+
+    def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+        """Bring state up and the tenant's changes down."""
+        ours, theirs = get_path(virtual, "spec.nodeName"), get_path(host, "spec.nodeName")
+        if ours and theirs and ours != theirs:
+            yield delete_host(PODS, host, "it runs on another node than the tenant's pod is bound to")
+            return
+        yield from renew_tokens(virtual, view)
+        yield from spec_changes(virtual, host, view)
+        yield from gate_news(virtual, host)
+        yield from report(virtual, host, view)
+
+    def dismiss(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+        """End the host pod with the tenant's grace."""
+        return dismiss(virtual, host)
+
+    def bereave(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
+        """Let the tenant's pod go, and its tokens."""
+        yield from self.clean(VirtualKey(virtual["metadata"]["namespace"], virtual["metadata"]["name"]), view)
+        yield from bereave(virtual)
+
+    def leave(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+        """Follow a deletion that the host began."""
+        return leave(virtual, host)
+
+    def clean(self, key: VirtualKey, view: View) -> Iterator[Step]:
+        """Remove the tokens of a pod that is gone."""
+        secret = view.host_obj(SECRETS, token_secret_key(view.names, key))
+        if secret is not None and token_owner(view.names, secret) == key:
+            where = HostKey(secret["metadata"]["namespace"], secret["metadata"]["name"])
+            yield DeleteHost(SECRETS, where, secret["metadata"]["uid"], "its pod is gone")
+
+    def host_words(self, key: VirtualKey, view: View) -> Mapping[str, str]:
+        """The pod's own name, and those of what it refers to."""
+        virtual = view.virtual_obj(PODS, key)
+        names = [key.name, *(name for _, name in references(virtual or {}))]
+        return {view.names.host_name(name, key.namespace): name for name in names}
+
+
+def owner_marks(virtual: VirtualObj, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the annotations about who made the pod, for tools of the host."""
+    owners = get_path(virtual, "metadata.ownerReferences") or []
+    if not owners:
+        return {}
+    marks = {OWNERS: orjson.dumps(owners).decode()}
+    sets = [ref["kind"] for ref in owners if SET_KINDS.get(ref["kind"]) == ref.get("apiVersion")]
+    if sets:
+        marks[OWNER_SET] = sets[0]
+    if "DaemonSet" in sets:
+        marks[DAEMON_POD] = "true"
+    if any(ref.get("controller") for ref in owners) and SAFE_TO_EVICT not in own:
+        marks[SAFE_TO_EVICT] = "true"
+    return marks
+
+
+def _timestamp(view: View) -> str:
+    return datetime.fromtimestamp(view.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

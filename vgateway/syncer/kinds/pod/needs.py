@@ -1,0 +1,90 @@
+"""What a pod needs on the host before it can start there: references, its cluster's CA, an API address, tokens."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, virtual_key
+from vgateway.kube.ownership import owner_of
+from vgateway.syncer.kind import Hint, Side, Wake
+from vgateway.syncer.kinds.references import index_value, references
+from vgateway.syncer.kinds.rootca import ROOT_CA
+from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS, SERVICES
+from vgateway.syncer.steps import IssueTokens, Requeue, Step
+from vgateway.syncer.tokens import renewal_due, secret_without_tokens, token_owner, token_secret_key, token_wants
+from vgateway.syncer.view import BY_REFERENCE, BY_WAITING, View
+
+
+def lacks(virtual: VirtualObj, view: View) -> bool:
+    """Say whether something that is on its way to the host is not there yet.
+
+    What the tenant does not have either is no reason to wait: the kubelet says so in the pod's status.
+    """
+    namespace = virtual["metadata"]["namespace"]
+    return not view.front_address() or any(
+        _on_its_way(resource, VirtualKey(namespace, name), view) for resource, name in references(virtual)
+    )
+
+
+def _on_its_way(resource: Resource, key: VirtualKey, view: View) -> bool:
+    host = view.names.host_key(key)
+    if key.name == ROOT_CA and resource is CONFIGMAPS:
+        host = HostKey(view.names.host_namespace, view.names.root_ca)
+    return view.host_obj(resource, host) is None and view.virtual_obj(resource, key) is not None
+
+
+def needs_wakes() -> tuple[Wake, ...]:
+    """Return what wakes pods that wait, and pods whose tokens change."""
+    return (
+        Wake(Side.HOST, CONFIGMAPS, _referring(CONFIGMAPS)),
+        Wake(Side.HOST, SECRETS, _referring(SECRETS)),
+        Wake(Side.HOST, SECRETS, _token_pod),
+        Wake(Side.HOST, SERVICES, _waiting_for_front),
+    )
+
+
+def _referring(resource: Resource) -> Callable[[Hint, View], Iterable[VirtualKey]]:
+    def keys(hint: Hint, view: View) -> Iterable[VirtualKey]:
+        if not hint.came:
+            return ()
+        if hint.key.name == view.names.root_ca:
+            return view.virtual_keys(PODS, BY_WAITING, "")
+        owner = owner_of(view.names, resource, HostObj(hint.some))
+        return () if owner is None else view.virtual_keys(PODS, BY_REFERENCE, index_value(resource, owner))
+
+    return keys
+
+
+def _token_pod(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    pod = token_owner(view.names, HostObj(hint.some))
+    return () if pod is None else (pod,)
+
+
+def _waiting_for_front(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    return view.virtual_keys(PODS, BY_WAITING, "") if hint.key.name == view.settings.service else ()
+
+
+def waiting_values(pod: Obj) -> Iterable[str]:
+    """Index the tenant's pods that have no node yet."""
+    return () if pod["spec"].get("nodeName") else ("",)
+
+
+def issue_tokens(virtual: VirtualObj, view: View) -> Iterator[Step]:
+    """Request the pod's tokens, unless they are there and fresh."""
+    wants = token_wants(virtual)
+    key = virtual_key(virtual)
+    secret = view.host_obj(SECRETS, token_secret_key(view.names, key)) if wants else None
+    if not wants or (secret is not None and renewal_due(secret, virtual, wants) > view.now()):
+        return
+    account = str(virtual["spec"].get("serviceAccountName") or "default")
+    draft = secret_without_tokens(virtual, key, view)
+    yield IssueTokens(key, virtual["metadata"]["uid"], account, wants, draft, exists=secret is not None)
+
+
+def renew_tokens(virtual: VirtualObj, view: View) -> Iterator[Step]:
+    """Request the tokens anew when their time has come, and be back when it will."""
+    wants = token_wants(virtual)
+    if not wants or (virtual.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return
+    yield from issue_tokens(virtual, view)
+    secret = view.host_obj(SECRETS, token_secret_key(view.names, virtual_key(virtual)))
+    if secret is not None and (due := renewal_due(secret, virtual, wants)) > view.now():
+        yield Requeue(due - view.now())

@@ -1,0 +1,55 @@
+"""A new host pod: the tenant's spec, whatever is in it, except for what means something else on the host."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vgateway.kube.objects import Obj, VirtualObj
+from vgateway.syncer.kinds.pod.dns import host_dns, host_names
+from vgateway.syncer.kinds.pod.env import host_environment, pod_variables
+from vgateway.syncer.kinds.pod.scheduling import host_scheduling
+from vgateway.syncer.kinds.pod.volumes import host_volumes
+from vgateway.syncer.view import View
+
+# Decided by the host anew, or without a meaning there.
+CLEARED = frozenset(
+    {
+        "affinity",
+        "ephemeralContainers",  # added afterwards, through their own subresource
+        "nodeName",
+        "overhead",
+        "preemptionPolicy",
+        "priority",
+        "priorityClassName",
+        "serviceAccount",
+        "subdomain",
+        "topologySpreadConstraints",
+        "volumes",
+    }
+)
+
+
+def host_spec(virtual: VirtualObj, view: View) -> Obj:
+    """Return the spec of the host pod."""
+    own = virtual["spec"]
+    services = pod_variables(virtual, view)
+    spec: Obj = {name: value for name, value in own.items() if name not in CLEARED}
+    spec["serviceAccountName"] = view.names.workload_service_account
+    spec["automountServiceAccountToken"] = False
+    spec["enableServiceLinks"] = False
+    for name in ("containers", "initContainers"):
+        if name in own:
+            spec[name] = [host_container(container, virtual, services, view) for container in own[name]]
+    if volumes := host_volumes(virtual, view):
+        spec["volumes"] = volumes
+    if secrets := own.get("imagePullSecrets"):
+        spec["imagePullSecrets"] = [_pull_secret(secret, virtual, view) for secret in secrets]
+    return spec | host_dns(virtual, view) | host_names(virtual, view) | host_scheduling(virtual, view)
+
+
+def host_container(container: Mapping[str, Any], virtual: VirtualObj, services: Mapping[str, str], view: View) -> Obj:
+    """Translate one container."""
+    return {**container, **host_environment(container, virtual, services, view)}
+
+
+def _pull_secret(secret: Mapping[str, Any], virtual: VirtualObj, view: View) -> Obj:
+    return {"name": view.names.host_name(secret["name"], virtual["metadata"]["namespace"])} if secret else {}

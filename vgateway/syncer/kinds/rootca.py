@@ -1,0 +1,92 @@
+"""The tenant cluster's CA on the host: one ConfigMap for all pods, in place of every namespace's ``kube-root-ca.crt``.
+
+Its content is what the tenant's controller manager publishes; the host's own CA never reaches the tenant's pods.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from vgateway.kube.objects import HostKey, Obj, Resource, VirtualKey, VirtualObj, annotations, labels
+from vgateway.kube.ownership import (
+    MANAGED_BY,
+    OBJECT_HOST_NAME,
+    OBJECT_HOST_NAMESPACE,
+    OBJECT_KIND,
+    OBJECT_NAME,
+    OBJECT_NAMESPACE,
+    kind_annotation,
+)
+from vgateway.syncer.kind import READ, WRITE, DerivedKind, Hint, Rights, Side, Wake
+from vgateway.syncer.metadata import owner_references
+from vgateway.syncer.resources import CONFIGMAPS
+from vgateway.syncer.view import View
+
+ROOT_CA = "kube-root-ca.crt"
+KEY = VirtualKey("default", ROOT_CA)
+
+
+def _virtual_keys(hint: Hint, _view: View) -> Iterable[VirtualKey]:
+    return (KEY,) if hint.key == KEY else ()
+
+
+def _host_keys(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    return (KEY,) if hint.key.name == view.names.root_ca else ()
+
+
+class RootCaKind(DerivedKind):
+    """Made as soon as the tenant's CA is published; stays until the virtual cluster goes."""
+
+    resource = CONFIGMAPS
+    side = Side.HOST
+
+    @property
+    def name(self) -> str:
+        """Apart from the ConfigMaps of the tenant."""
+        return "root-ca"
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        """The published ConfigMap, and our copy of it."""
+        return (Wake(Side.VIRTUAL, CONFIGMAPS, _virtual_keys), Wake(Side.HOST, CONFIGMAPS, _host_keys))
+
+    @property
+    def host_rights(self) -> Mapping[Resource, Rights]:
+        """Reading and writing the copy."""
+        return {CONFIGMAPS: {"": READ + WRITE}}
+
+    def existing(self, key: VirtualKey, view: View) -> Obj | None:
+        """Return our copy."""
+        return view.host_obj(CONFIGMAPS, HostKey(view.names.host_namespace, view.names.root_ca))
+
+    def desired(self, key: VirtualKey, view: View) -> Obj | None:
+        """Return the copy; while nothing is published, what is there may stay as it is."""
+        published = view.virtual_obj(CONFIGMAPS, KEY)
+        if published is None:
+            return None if self.existing(key, view) is None else {}
+        return _copy(published, view)
+
+    def managed(self, obj: Obj, view: View) -> bool:
+        """Label and annotation, as for everything of ours."""
+        mine = labels(obj).get(MANAGED_BY) == view.names.virtual_cluster
+        return mine and annotations(obj).get(OBJECT_HOST_NAME) == view.names.root_ca
+
+
+def _copy(published: VirtualObj, view: View) -> Obj:
+    owners = owner_references(view, VirtualObj({}))
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": view.names.root_ca,
+            "namespace": view.names.host_namespace,
+            "labels": {MANAGED_BY: view.names.virtual_cluster},
+            "annotations": {
+                OBJECT_NAME: ROOT_CA,
+                OBJECT_NAMESPACE: "",
+                OBJECT_KIND: kind_annotation(CONFIGMAPS),
+                OBJECT_HOST_NAME: view.names.root_ca,
+                OBJECT_HOST_NAMESPACE: view.names.host_namespace,
+            },
+            **({"ownerReferences": owners} if owners else {}),
+        },
+        "data": published.get("data") or {},
+    }

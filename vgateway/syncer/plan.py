@@ -1,0 +1,132 @@
+"""The case table: what must change for one key. Pure, and the only place where the cases are told apart.
+
+Guarantees: the same stores give the same steps; once the steps are applied and seen, there are none. A host object
+that is not provably the key's own is never written. Caveat: a step may find the world changed; then we look again.
+"""
+
+from collections.abc import Iterator
+
+from vgateway.kube.objects import HostKey, HostObj, Obj, VirtualKey, VirtualObj, annotations, host_key, is_deleting, uid
+from vgateway.kube.ownership import OBJECT_UID, owner_of
+from vgateway.syncer.kind import DerivedKind, Kind, Pair, Seen, Side, SyncedKind, delete_host, look
+from vgateway.syncer.metadata import metadata_patch, owners_patch
+from vgateway.syncer.patch import cover
+from vgateway.syncer.rules import apply_rules
+from vgateway.syncer.steps import (
+    CreateHost,
+    CreateVirtual,
+    DeleteHost,
+    DeleteVirtual,
+    PatchHost,
+    PatchVirtual,
+    Remember,
+    Step,
+)
+from vgateway.syncer.view import View
+
+
+def plan(kind: Kind, key: VirtualKey, view: View, seen: Seen) -> Iterator[Step]:
+    """Say what must change for one key. Same input, same steps."""
+    if isinstance(kind, SyncedKind):
+        return plan_twins(kind, look(kind, key, view, seen), view)
+    assert isinstance(kind, DerivedKind)
+    return plan_derived(kind, key, view)
+
+
+def plan_twins(kind: SyncedKind, pair: Pair, view: View) -> Iterator[Step]:
+    """Say what must change for a pair of twins."""
+    match pair:
+        case Pair(virtual=None, host=None):
+            yield from kind.clean(pair.key, view)
+        case Pair(virtual=None, host=dict() as host):
+            if is_own(kind, pair.key, host, view) and not is_deleting(host):
+                yield from kind.retire(pair.key, HostObj(host), view)
+        case Pair(virtual=dict() as virtual, host=None):
+            yield from _alone(kind, VirtualObj(virtual), view)
+        case Pair(virtual=dict() as virtual, host=dict() as host):
+            if is_own(kind, pair.key, host, view):
+                yield from _both(kind, VirtualObj(virtual), HostObj(host), pair.seen, view)
+
+
+def is_own(kind: SyncedKind, key: VirtualKey, host: Obj, view: View) -> bool:
+    """Say whether a host object is provably the twin of this key (of any object that ever had it)."""
+    return owner_of(view.names, kind.resource, HostObj(host)) == key
+
+
+def _alone(kind: SyncedKind, virtual: VirtualObj, view: View) -> Iterator[Step]:
+    if is_deleting(virtual):
+        yield from kind.bereave(virtual, view)
+    elif kind.wanted(virtual, view):
+        yield from kind.introduce(virtual, view)
+
+
+def _both(kind: SyncedKind, virtual: VirtualObj, host: HostObj, seen: Seen, view: View) -> Iterator[Step]:
+    if annotations(host).get(OBJECT_UID) != uid(virtual) and not kind.adopts:
+        if not is_deleting(host):
+            yield delete_host(kind.resource, host, "it belongs to an earlier object of that name")
+    elif is_deleting(virtual):
+        yield from kind.dismiss(virtual, host, view)
+    elif is_deleting(host):
+        yield from kind.leave(virtual, host, view)
+    elif not kind.wanted(virtual, view):
+        yield delete_host(kind.resource, host, "the tenant no longer needs it on the host")
+    else:
+        yield from _agree(kind, virtual, host, seen, view)
+
+
+def _agree(kind: SyncedKind, virtual: VirtualObj, host: HostObj, seen: Seen, view: View) -> Iterator[Step]:
+    changes = apply_rules(kind.rules, virtual, host, view, seen)
+    meta = metadata_patch(host, kind.labels(virtual, view), kind.annotations(virtual, view)) | owners_patch(view, host)
+    if meta:
+        changes.host["metadata"] = meta
+    key = VirtualKey(virtual["metadata"].get("namespace") or "", virtual["metadata"]["name"])
+    if changes.host:
+        yield PatchHost(kind.resource, host_key(host), changes.host)
+    yield from kind.agree(virtual, host, view)
+    if changes.virtual:
+        yield PatchVirtual(kind.resource, key, changes.virtual)
+    if changes.virtual_status:
+        yield PatchVirtual(kind.resource, key, changes.virtual_status, "status")
+    if changes.seen and changes.seen != dict(seen):
+        yield Remember(changes.seen)
+
+
+def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Step]:
+    """Say what must change so that an object is what the view implies."""
+    have, want = kind.existing(key, view), kind.desired(key, view)
+    if have is not None and (is_deleting(have) or not kind.managed(have, view)):
+        return
+    if have is None:
+        if want is not None:
+            yield from _make(kind, want)
+    elif want is None:
+        yield _unmake(kind, key, have, "nothing needs it any more")
+    elif kind.replaces(have, want):
+        yield _unmake(kind, key, have, "it must be made anew")
+        yield from _make(kind, want)
+    else:
+        yield from _adjust(kind, key, have, want)
+
+
+def _make(kind: DerivedKind, want: Obj) -> Iterator[Step]:
+    yield CreateHost(kind.resource, want) if kind.side is Side.HOST else CreateVirtual(kind.resource, want)
+
+
+def _unmake(kind: DerivedKind, key: VirtualKey, have: Obj, why: str) -> DeleteHost | DeleteVirtual:
+    if kind.side is Side.HOST:
+        return delete_host(kind.resource, HostObj(have), why)
+    return DeleteVirtual(kind.resource, key, uid(have), why)
+
+
+def _adjust(kind: DerivedKind, key: VirtualKey, have: Obj, want: Obj) -> Iterator[Step]:
+    patch = cover(have, want)
+    status = patch.pop("status", None)
+    if kind.side is Side.HOST:
+        if patch:
+            meta = have["metadata"]
+            yield PatchHost(kind.resource, HostKey(meta.get("namespace") or "", meta["name"]), patch)
+        return
+    if patch:
+        yield PatchVirtual(kind.resource, key, patch)
+    if status:
+        yield PatchVirtual(kind.resource, key, {"status": status}, "status")

@@ -1,0 +1,83 @@
+"""One round of one key: gather what the stores show, plan, apply, remember.
+
+Invariant: nothing is planned while a store still lacks a write of this key's own, so that no write is repeated.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from vgateway.kube.objects import Obj, VirtualKey, VirtualObj
+from vgateway.syncer.apply import Applier
+from vgateway.syncer.events import Teller
+from vgateway.syncer.kind import Kind, Side
+from vgateway.syncer.memory import PATIENCE_SECONDS, Awaited, Memory, Work
+from vgateway.syncer.outcome import Verdict
+from vgateway.syncer.plan import plan
+from vgateway.syncer.steps import Remember, Requeue, Tell
+from vgateway.syncer.view import View
+from vgateway.syncer.words import host_refusal, in_virtual_words
+
+log = structlog.get_logger(__name__)
+
+
+class Reconciler:
+    """Knows the kinds by name; holds what they remember."""
+
+    def __init__(self, kinds: Sequence[Kind], view: View, applier: Applier, teller: Teller) -> None:
+        self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
+        self.memory = Memory()
+        self._view = view
+        self._applier = applier
+        self._teller = teller
+
+    async def reconcile(self, work: Work) -> float | None:
+        """Bring one key's twins together; return the seconds after which to look again, None to wait for news."""
+        name, key = work
+        kind, now = self.kinds[name], self._view.now()
+        if self.memory.waits(work, now, self._look):
+            return PATIENCE_SECONDS
+        again: float | None = None
+        for step in list(plan(kind, key, self._view, self.memory.seen(work))):
+            match step:
+                case Requeue(after):
+                    again = after if again is None else min(again, after)
+                case Remember(seen):
+                    self.memory.remember(work, seen)
+                case Tell(reason, message, warning):
+                    await self.tell(kind, key, reason, message, warning=warning)
+                case _:
+                    log.debug(
+                        "step", kind=name, virtual=str(key), step=type(step).__name__, why=getattr(step, "why", "")
+                    )
+                    awaited = await self._applier.apply(step)
+                    if awaited is not None:
+                        self.memory.wrote(work, now, awaited)
+        return again
+
+    async def tell(self, kind: Kind, key: VirtualKey, reason: str, message: str, *, warning: bool = True) -> None:
+        """Write an Event on the tenant's object, if it is there."""
+        virtual = self._view.virtual_obj(kind.resource, key)
+        if virtual is not None:
+            await self._teller.tell(kind.resource, VirtualObj(virtual), reason, message, warning=warning)
+
+    async def explain(self, work: Work, verdict: Verdict, error: Exception) -> None:
+        """Tell the tenant of a failure, in the tenant's words."""
+        name, key = work
+        kind = self.kinds[name]
+        known = kind.host_words(key, self._view)
+        words = str(error)
+        say = host_refusal if verdict.tell == "HostRefused" else in_virtual_words
+        await self.tell(kind, key, verdict.tell, say(words, self._view.names, known))
+
+    def forget(self, work: Work) -> None:
+        """Drop the memory of a key of which nothing is left."""
+        name, key = work
+        kind = self.kinds[name]
+        if self._view.virtual_obj(kind.resource, key) is None:
+            self.memory.forget(work)
+
+    def _look(self, awaited: Awaited) -> Obj | None:
+        stores = self._view.virtual if awaited.side is Side.VIRTUAL else self._view.host
+        store = stores.get(awaited.resource)
+        return None if store is None else store.get(awaited.namespace, awaited.name)

@@ -1,0 +1,87 @@
+"""Read-only lookups that a decision may make: stores only, nothing that waits.
+
+A view holds no state of its own; two decisions with equal stores see the same.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from vgateway.kube.names import Names
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path
+from vgateway.syncer.resources import SERVICES
+from vgateway.syncer.settings import SyncerSettings
+
+BY_REFERENCE = "reference"
+BY_NODE = "node"
+BY_NAMESPACE = "namespace"
+BY_WAITING = "waiting"
+
+
+class Lookup(Protocol):
+    """The part of a store that decisions use."""
+
+    def get(self, namespace: str, name: str) -> Obj | None:
+        """Return a copy of the object, None if there is none."""
+        ...
+
+    def keys_by_index(self, name: str, value: str) -> list[tuple[str, str]]:
+        """Return the keys of the objects with this value."""
+        ...
+
+    def __iter__(self) -> Iterator[Obj]:
+        """Go through copies of all objects."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Both sides as the stores have them. ``front`` holds the host Service of the virtual cluster."""
+
+    settings: SyncerSettings
+    virtual: Mapping[Resource, Lookup]
+    host: Mapping[Resource, Lookup]
+    front: Lookup
+    now: Callable[[], float]
+
+    @property
+    def names(self) -> Names:
+        """The translation of names."""
+        return self.settings.names
+
+    def virtual_obj(self, resource: Resource, key: VirtualKey) -> VirtualObj | None:
+        """Return the tenant's object, None if there is none."""
+        found = self.virtual[resource].get(key.namespace, key.name)
+        return None if found is None else VirtualObj(found)
+
+    def host_obj(self, resource: Resource, key: HostKey) -> HostObj | None:
+        """Return the host object among those labelled as ours, None if there is none."""
+        found = self.host[resource].get(key.namespace, key.name)
+        return None if found is None else HostObj(found)
+
+    def virtual_keys(self, resource: Resource, index: str, value: str) -> list[VirtualKey]:
+        """Return the keys of the tenant's objects that an index has under a value."""
+        return [VirtualKey(*key) for key in self.virtual[resource].keys_by_index(index, value)]
+
+    def has_indexed(self, side: Mapping[Resource, Lookup], resource: Resource, index: str, value: str) -> bool:
+        """Say whether an index has anything under a value."""
+        return bool(side[resource].keys_by_index(index, value))
+
+    def front_service(self) -> HostObj | None:
+        """Return the host Service in front of the gateway, None while there is none."""
+        found = self.front.get(self.names.host_namespace, self.settings.service)
+        return None if found is None else HostObj(found)
+
+    def front_address(self) -> str:
+        """Return the ClusterIP that pods reach the tenant's API at, "" while it has none."""
+        return cluster_ip(self.front_service())
+
+    def twin_address(self, service: VirtualKey) -> str:
+        """Return the ClusterIP of a service's host copy, "" while it has none."""
+        return cluster_ip(self.host_obj(SERVICES, self.names.host_key(service)))
+
+
+def cluster_ip(service: Mapping[str, object] | None) -> str:
+    """Return a service's ClusterIP, "" for a headless one or none at all."""
+    address = get_path(service, "spec.clusterIP") if service else None
+    return "" if address in (None, "None") else str(address)
