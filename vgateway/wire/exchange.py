@@ -5,6 +5,7 @@ not arrive whole never ends cleanly at the client; its connection is cut instead
 """
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -22,6 +23,7 @@ from vgateway.wire.framing import (
     parse_head,
 )
 from vgateway.wire.headers import response_head
+from vgateway.wire.refused import RefusedBody
 from vgateway.wire.upstream import UpstreamConnection
 
 log = structlog.get_logger(__name__)
@@ -47,10 +49,12 @@ class Exchange:
         "_interim",
         "_method",
         "_rechunk",
+        "_refused",
         "close_client",
         "expects_continue",
         "finished",
         "head",
+        "refusal",
         "sent",
         "upgrade",
         "uploaded",
@@ -67,6 +71,8 @@ class Exchange:
         self._interim = 0
         self._rechunk = False
         self._cut = False
+        self._refused: RefusedBody | None = None
+        self.refusal: Callable[[int, bytes], GatewayError] | None = None
         self.head: ResponseHead | None = None
         self.close_client = close_client
         self.expects_continue = False
@@ -90,7 +96,7 @@ class Exchange:
 
     def ended(self, *, ragged: bool) -> None:
         """The upstream writes no more: right for a body that ends with the connection, a failure otherwise."""
-        if self._body is not None and self._body.ends() and not ragged:
+        if self._body is not None and self._body.ends() and not ragged and self._refused is None:
             self._finish()
         else:
             self.lost(None)
@@ -98,6 +104,9 @@ class Exchange:
     def lost(self, error: BaseException | None) -> None:
         """The connection is gone before the response was whole."""
         if self.finished.done():
+            return
+        if self._refused is not None:
+            self._refuse()
             return
         if self._connection.reused and self._body is None and not self._buffer and not self._interim:
             self.fail(StaleConnection())
@@ -189,6 +198,10 @@ class Exchange:
         client = self._client
         self.head = head
         self._body = body = body_of(head, self._method)
+        if self.refusal is not None and not 200 <= head.status < 300:
+            self._refused = RefusedBody(body)
+            self._keep(rest)
+            return
         if type(body) is ChunkedBody and not client.http11:
             raise MalformedMessage("chunks for an HTTP/1.0 request")
         self._rechunk = type(body) is ClosedBody and client.http11
@@ -208,6 +221,9 @@ class Exchange:
     # --- body -------------------------------------------------------------------------------------------------------
 
     def _receive_body(self, data: bytes) -> None:
+        if self._refused is not None:
+            self._keep(data)
+            return
         body, transport = self._body, self._client.transport
         assert body is not None
         if transport is None:
@@ -217,6 +233,18 @@ class Exchange:
         transport.write(self._framed(data if taken == len(data) else data[:taken]))
         self.sent += taken
         self._after(taken, len(data))
+
+    def _keep(self, data: bytes) -> None:
+        """Hold a refused answer back until there is enough of it to be worded."""
+        assert self._refused is not None
+        if self._refused.feed(data):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        assert self.head is not None
+        assert self._refused is not None
+        assert self.refusal is not None
+        self.fail(self.refusal(self.head.status, self._refused.content()))
 
     def _framed(self, data: bytes) -> bytes:
         return b"%x\r\n%b\r\n" % (len(data), data) if self._rechunk and data else data

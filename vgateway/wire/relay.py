@@ -6,6 +6,7 @@ client is switched only after the upstream has switched; redirects are passed on
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import structlog
 from aiohttp import web
@@ -65,6 +66,7 @@ async def relay(request: web.BaseRequest, upstream: Upstream, outgoing: Outgoing
     call.close_client = message.should_close
     call.expects_continue = expects_continue
     call.endless = outgoing.endless
+    call.refusal = outgoing.refusal
     try:
         return await call.attempt(upstream.idle() or await upstream.connect())
     except StaleConnection:
@@ -107,7 +109,17 @@ def _last_chunks(data: bytes) -> bytes:
 class _Call:
     """One relayed request: what is sent, and how far that got."""
 
-    __slots__ = ("body", "chunked", "client", "close_client", "endless", "expects_continue", "first", "method")
+    __slots__ = (
+        "body",
+        "chunked",
+        "client",
+        "close_client",
+        "endless",
+        "expects_continue",
+        "first",
+        "method",
+        "refusal",
+    )
 
     def __init__(
         self, client: ClientConnection, method: str, first: bytes, body: StreamReader | None, chunked: bool
@@ -120,6 +132,7 @@ class _Call:
         self.close_client = False
         self.expects_continue = False
         self.endless = False
+        self.refusal: Callable[[int, bytes], GatewayError] | None = None
 
     def repeatable(self) -> bool:
         """Whether sending it again is harmless: nothing is changed by it and nothing of its body is lost."""
@@ -130,6 +143,7 @@ class _Call:
         client = self.client
         exchange = Exchange(connection, client, self.method, close_client=self.close_client)
         exchange.expects_continue = self.expects_continue
+        exchange.refusal = self.refusal
         client.begin(connection.transport, exchange if self.endless else None)
         try:
             connection.write(self.first)
@@ -183,6 +197,7 @@ async def _relay_upgrade(
     connection = await upstream.connect()
     exchange = Exchange(connection, client, outgoing.method, close_client=True)
     exchange.upgrade = asked
+    exchange.refusal = outgoing.refusal
     client.begin(connection.transport, None)
     try:
         connection.write(head)

@@ -199,7 +199,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._ssl.unwrap()
         self._flush()
         if self._plain is not None and not self._plain.is_closing():
-            self._plain.write_eof()
+            with suppress(OSError):  # the peer has reset the connection: reading it will say so
+                self._plain.write_eof()
 
     def close(self) -> None:
         """End both directions: what was written still leaves, what the peer still sends is dropped."""
