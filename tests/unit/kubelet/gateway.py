@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from vgateway.kubelet.directory import EveryNode, NodeDirectory, StoreDirectory
 from vgateway.kubelet.handler import KubeletHandler
 from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.reviewer import Reviewer
+from vgateway.kubelet.rewrite import PODS
 from vgateway.wire.server import Listener, TlsFiles, peer_certificate
 from vgateway.wire.upstream import Upstream
 
@@ -35,9 +36,7 @@ RIGHTS: Mapping[str, Iterable[str]] = {
 
 
 def judge(asked: Asked) -> bytes:
-    """Answer reviews by ``RIGHTS``; there are no pods that the stores do not know."""
-    if asked.method != "POST":
-        return http(404, {"kind": "Status", "code": 404, "reason": "NotFound"})
+    """Answer reviews by ``RIGHTS``."""
     spec = asked.json["spec"]
     if "token" in spec:
         known = spec["token"] in RIGHTS
@@ -108,22 +107,34 @@ async def read_reply(reader: asyncio.StreamReader, *, bodiless: bool = False) ->
     return Reply(int(head[0].split(" ")[1]), headers, body)
 
 
+def serving(pods: Iterable[Obj]) -> Answer:
+    """Answer reviews, and the tenant's pods that the store knows as well."""
+    paths = {PODS.path(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in pods}
+
+    def answer(asked: Asked) -> bytes:
+        if asked.method == "POST":
+            return judge(asked)
+        missing = {"kind": "Status", "code": 404, "reason": "NotFound"}
+        return http(200, paths[asked.target]) if asked.target in paths else http(404, missing)
+
+    return answer
+
+
 @asynccontextmanager
 async def gateway(
     directory: Path,
     host_answer: Answer,
     *,
-    virtual: Iterable[Obj] = (),
-    host: Iterable[Obj] = (),
+    virtual: Sequence[Obj] = (),
+    host: Sequence[Obj] = (),
     nodes: NodeDirectory | None = None,
-    judging: Answer = judge,
 ) -> AsyncIterator[Gateway]:
     """Run the listener around the body."""
     authority = Authority(directory)
     served = authority.issue("node")
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:
-        virtual_peer = await stack.enter_async_context(listening(judging))
+        virtual_peer = await stack.enter_async_context(listening(serving(virtual)))
         host_peer = await stack.enter_async_context(listening(host_answer))
         sides = [client(virtual_peer, "virtual"), client(virtual_peer, "host")]
         for side in sides:

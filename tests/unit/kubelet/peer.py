@@ -50,6 +50,7 @@ class Peer:
 
     answer: Answer
     port: int = 0
+    hangs_up: bool = False
     asked: list[Asked] = field(default_factory=list)
     tunnelled: bytearray = field(default_factory=bytearray)
     unasked: bytearray = field(default_factory=bytearray)
@@ -68,6 +69,8 @@ class Peer:
                 answer = self.answer(asked)
                 writer.write(answer)
                 await writer.drain()
+                if self.hangs_up:
+                    return
                 if answer.startswith(b"HTTP/1.1 101"):
                     await self._echo(reader, writer)
                     return

@@ -42,6 +42,13 @@ def status(code: int, message: str) -> bytes:
     return http(code, status_body(code, message))
 
 
+def chunked(code: int, message: str) -> bytes:
+    body = orjson.dumps(status_body(code, message))
+    halves = [body[:20], body[20:], b""]
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(half), half) for half in halves)
+    return f"HTTP/1.1 {code} Whatever\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + framed
+
+
 def message_of(reply: Reply) -> Any:
     return orjson.loads(reply.body)["message"]
 
@@ -236,6 +243,9 @@ async def test_logs_come_as_the_host_sends_them(tmp_path: Path) -> None:
             b'container "app" in pod "web" is waiting to start: ContainerCreating',
         ),
         (status(404, 'pods "web-x-default-x-vc" not found'), 404, b'pods "web" not found'),
+        (chunked(404, 'pods "web-x-default-x-vc" not found'), 404, b'pods "web" not found'),
+        (http(500, b"x" * 200_000), 500, b"the host cluster answered 500"),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 50\r\n\r\ncut", 500, b"the host cluster answered 500"),
         (http(500, b"<html>tenant-a</html>"), 500, b"the host cluster answered 500"),
         (http(302, b"", "Location: https://elsewhere/\r\n"), 502, b"the host cluster answered 302"),
     ],
@@ -244,6 +254,7 @@ async def test_logs_are_refused_in_plain_words_and_virtual_names(
     tmp_path: Path, answer: bytes, code: int, text: bytes
 ) -> None:
     async with gateway(tmp_path, lambda _: answer, virtual=[WEB], host=[TWIN]) as served:
+        served.host.hangs_up = b"cut" in answer
         reply = await served.ask("GET", "/containerLogs/default/web/app")
 
     assert (reply.code, reply.body) == (code, text)
