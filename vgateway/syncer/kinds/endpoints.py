@@ -1,7 +1,10 @@
 """The endpoints of ``default/kubernetes``: the gateway's own address, as Endpoints and as an EndpointSlice.
 
-The tenant's API server leaves them to us (it runs with ``--endpoint-reconciler-type=none``).
+The tenant's API server leaves them to us (it runs with ``--endpoint-reconciler-type=none``). It refuses loopback
+addresses here, so a gateway that listens on one has no endpoints.
 """
+
+from ipaddress import ip_address
 
 from vgateway.kube.objects import Obj, VirtualKey
 from vgateway.syncer.kind import DerivedKind, Side, Wake
@@ -22,6 +25,8 @@ class KubernetesEndpointsKind(DerivedKind):
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the one address."""
+        if ip_address(view.settings.address).is_loopback:
+            return None
         return {
             "apiVersion": "v1",
             "kind": "Endpoints",
@@ -51,6 +56,8 @@ class KubernetesSliceKind(DerivedKind):
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the one address."""
         address = view.settings.address
+        if ip_address(address).is_loopback:
+            return None
         return {
             "apiVersion": ENDPOINTSLICES.api_version,
             "kind": "EndpointSlice",
