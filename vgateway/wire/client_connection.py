@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 _HEAD_END = b"\r\n\r\n"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Peer:
     """A verified client certificate; ``expires`` in seconds since the epoch."""
 

@@ -120,7 +120,7 @@ class Exchange:
 
     def end_cleanly(self) -> None:
         """End an endless chunked response at the next chunk boundary, as the upstream could have done at any time."""
-        self._cut = True
+        self._cut = self.head is None or self.head.status == 200
         self._cut_at_boundary()
 
     def abandon(self) -> None:
