@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.cable import Cable
-from vgateway.errors import AlreadyExists, Conflict, Gone, NotFound, Unavailable
+from vgateway.errors import AlreadyExists, Conflict, Gone, NotFound, TooManyRequests, Unavailable
 from vgateway.kube.backoff import Backoff
 from vgateway.kube.client import ApiClient, PatchKind
 from vgateway.kube.credentials import Credentials, from_files
@@ -350,7 +350,7 @@ async def together(calls: Iterable[Coroutine[None, None, object]]) -> None:
 async def established(client: ApiClient) -> None:
     async with asyncio.timeout(DEADLINE):
         while True:
-            with contextlib.suppress(NotFound, Unavailable):
+            with contextlib.suppress(NotFound, TooManyRequests, Unavailable):
                 await client.list(WIDGETS)
                 return
             await asyncio.sleep(0.1)

@@ -112,12 +112,8 @@ class ApiClient:
         content_type: str = JSON,
     ) -> Any:
         """Make any call; return the decoded JSON, or the text of an answer that is none (``/readyz``)."""
-        headers = {"Accept": JSON}
-        data = None
-        if body is not None:
-            headers["Content-Type"] = content_type
-            data = orjson.dumps(body)
-        answer = await self._transport.send(method, target(path, query), headers, data)
+        data = None if body is None else orjson.dumps(body)
+        answer = await self._transport.send(method, target(path, query), content_type, data)
         if answer.code >= 300:
             raise failure(answer, self.side)
         return _decode(answer.body)
@@ -133,7 +129,6 @@ class ApiClient:
         lines = Lines()
         pieces = self._transport.stream(
             target(resource.path(namespace), asked),
-            {"Accept": JSON},
             idle_seconds=self._idle_seconds,
             total_seconds=total,
         )

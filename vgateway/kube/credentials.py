@@ -135,9 +135,13 @@ def _keeping_the_old(path: Path) -> Iterator[None]:
 
 
 def _token(path: Path) -> str:
-    token = read_text(path).strip()
+    return checked_token(read_text(path).strip(), str(path))
+
+
+def checked_token(token: str, where: str) -> str:
+    """Return the token; ConfigError unless it can stand in a header."""
     if not token or not token.isascii() or not token.isprintable():
-        raise ConfigError(f"{path}: expected a bearer token")
+        raise ConfigError(f"{where}: expected a bearer token")
     return token
 
 

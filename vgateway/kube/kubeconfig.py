@@ -21,6 +21,7 @@ from vgateway.kube.credentials import (
     bearer,
     bearer_file,
     checked_server,
+    checked_token,
     no_authorization,
     present,
     tls_context,
@@ -118,7 +119,7 @@ def _authorization(path: Path, user: Section) -> Authorization:
     if token_file is not None:
         return bearer_file(token_file)
     if user.get("token"):
-        return bearer(str(user["token"]))
+        return bearer(checked_token(str(user["token"]), f"{path}: users[].user.token"))
     if user.get("username"):
         pair = f"{user['username']}:{user.get('password') or ''}"
         header = f"Basic {base64.b64encode(pair.encode()).decode()}"

@@ -1,35 +1,32 @@
-"""HTTP to one API server over aiohttp: bytes in, bytes out; knows no objects and retries nothing.
+"""HTTP to one API server: bytes in, bytes out, over a pool of keep-alive connections; retries nothing.
 
-Every failure to get an answer is ``Unavailable`` with a Status that names the side. aiohttp is used nowhere else in
-this package, so that a leaner transport can take its place.
+A general client library takes 0.2 ms of CPU for a small call, more than the call itself is worth; five calls make a
+pod. Every failure to get an answer is ``Unavailable`` with a Status that names the side.
 """
 
-import socket
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import aiohttp
-from yarl import URL
+from urllib.parse import urlsplit
 
 from vgateway import __version__
 from vgateway.errors import Unavailable, status_body
+from vgateway.kube.connection import Connection, connect
 from vgateway.kube.credentials import Credentials
+from vgateway.wire.framing import MalformedMessage
 
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
-CONNECTIONS = 256
+# Calls at a time; watches have connections of their own beside these.
+CALLS = 256
 # Below the 90 s after which kube-apiserver closes an idle connection, or a POST may meet the close half-way.
 KEEPALIVE_SECONDS = 60.0
-# A dead peer is noticed after about 30 + 3 * 10 seconds, on an idle watch as well.
-KEEPALIVE_PROBES = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
-UNACKNOWLEDGED_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole response; ``retry_after`` is the header's text."""
+    """A whole response, or a piece of its body; ``retry_after`` is the header's text."""
 
     code: int
     body: bytes
@@ -37,79 +34,111 @@ class Answer:
 
 
 class Transport:
-    """Keep-alive connections to one API server; connects on first use, so it can be made outside a loop."""
+    """Connections to one API server, opened when they are needed."""
 
     def __init__(self, credentials: Credentials, side: str) -> None:
         self._credentials = credentials
         self._side = side
-        self._session: aiohttp.ClientSession | None = None
+        place = urlsplit(credentials.server)
+        self._host = place.hostname or ""
+        self._port = place.port or (443 if credentials.ssl_context else 80)
+        self._prefix = place.path
+        self._common = (
+            f" HTTP/1.1\r\nHost: {place.netloc}\r\nUser-Agent: vgateway/{__version__}\r\n"
+            "Accept: application/json\r\nAccept-Encoding: identity\r\n"
+        )
+        self._slots = asyncio.Semaphore(CALLS)
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
 
-    async def send(self, method: str, target: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
+    async def send(self, method: str, target: str, content_type: str = "", body: bytes | None = None) -> Answer:
         """Make one call and return its answer, whatever its code."""
+        request = self._request(method, target, content_type, body)
         with _reaching(self._side):
-            async with self._open(method, target, headers, body) as response:
-                return Answer(response.status, await response.read(), response.headers.get("Retry-After"))
+            async with self._slots, asyncio.timeout(CALL_SECONDS):
+                connection = await self._take()
+                try:
+                    response, content = await connection.call(request)
+                finally:
+                    self._give_back(connection)
+        assert response.head is not None
+        return Answer(response.head.status, content, response.header(b"retry-after"))
 
-    async def stream(
-        self, target: str, headers: dict[str, str], *, idle_seconds: float, total_seconds: float | None
-    ) -> AsyncGenerator[Answer, None]:
-        """GET a body of unknown length: an ``Answer`` per piece that arrives; one alone if the code is no 200.
+    async def stream(self, target: str, *, idle_seconds: float, total_seconds: float) -> AsyncGenerator[Answer, None]:
+        """GET a body of unknown length: an ``Answer`` per piece that arrives; a single one if the code is no 200.
 
         ``Unavailable`` when the body breaks off, says nothing for ``idle_seconds`` or outlives ``total_seconds``.
         """
-        timeout = aiohttp.ClientTimeout(total=total_seconds, sock_connect=CONNECT_SECONDS, sock_read=idle_seconds)
+        request = self._request("GET", target, "", None)
+        deadline = asyncio.get_running_loop().time() + total_seconds
         with _reaching(self._side):
-            async with self._open("GET", target, headers, None, timeout=timeout) as response:
-                if response.status != 200:
-                    yield Answer(response.status, await response.read(), response.headers.get("Retry-After"))
-                    return
-                async for piece in response.content.iter_any():
-                    yield Answer(200, piece)
+            connection = await self._connect()
+            try:
+                async with asyncio.timeout(CALL_SECONDS):
+                    response = await connection.begin(request)
+                assert response.head is not None
+                code, retry_after = response.head.status, response.header(b"retry-after")
+                refusal = b""
+                while True:
+                    async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + idle_seconds)):
+                        piece = await connection.more(response)
+                    if not piece:
+                        break
+                    if code == 200:
+                        yield Answer(code, piece)
+                    else:
+                        refusal += piece
+                if code != 200:
+                    yield Answer(code, refusal, retry_after)
+            finally:
+                self._give_back(connection)
 
     async def close(self) -> None:
-        """Close every connection; a later call opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        """Cut every connection; a later call opens new ones."""
+        for connection in list(self._open):
+            connection.abort()
+            await connection.closed.wait()
+        self._open.clear()
+        self._idle.clear()
 
-    def _open(
-        self, method: str, target: str, headers: dict[str, str], body: bytes | None, **options: Any
-    ) -> aiohttp.client._RequestContextManager:
-        if self._session is None:
-            self._session = _session(self._credentials)
+    def _request(self, method: str, target: str, content_type: str, body: bytes | None) -> bytes:
+        where = f"{self._prefix}{target}"
+        if not where.isascii() or not where.isprintable() or " " in where:
+            raise ValueError(f"not a request target: {where!r}")
         token = self._credentials.authorization()
+        head = f"{method} {where}{self._common}"
         if token is not None:
-            headers["Authorization"] = token
-        url = URL(self._credentials.server + target, encoded=True)
-        return self._session.request(method, url, data=body, headers=headers, allow_redirects=False, **options)
+            head += f"Authorization: {token}\r\n"
+        if body is None:
+            return f"{head}\r\n".encode("ascii")
+        return f"{head}Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii") + body
 
+    async def _take(self) -> Connection:
+        """Return a connection that is idle, the latest used first, or a new one."""
+        oldest = asyncio.get_running_loop().time() - KEEPALIVE_SECONDS
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.idle and connection.idle_since > oldest:
+                return connection
+            self._drop(connection)
+        return await self._connect()
 
-def _session(credentials: Credentials) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        limit=CONNECTIONS,
-        ssl=credentials.ssl_context or True,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        socket_factory=_watched_socket,
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS),
-        headers={"User-Agent": f"vgateway/{__version__}"},
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=True,
-    )
+    async def _connect(self) -> Connection:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            connection = await connect(self._host, self._port, self._credentials.ssl_context)
+        self._open.add(connection)
+        return connection
 
+    def _give_back(self, connection: Connection) -> None:
+        if connection.idle:
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        else:
+            self._drop(connection)
 
-def _watched_socket(address: Any) -> socket.socket:
-    """Make a socket on which the kernel notices that the peer is gone."""
-    family, kind, protocol, *_ = address
-    made = socket.socket(family, kind, protocol)
-    made.setblocking(False)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in KEEPALIVE_PROBES:
-        made.setsockopt(socket.IPPROTO_TCP, option, value)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
-    return made
+    def _drop(self, connection: Connection) -> None:
+        connection.abort()
+        self._open.discard(connection)
 
 
 @contextmanager
@@ -118,7 +147,7 @@ def _reaching(side: str) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise unreachable(side, "no answer in time", code=504) from error
-    except (aiohttp.ClientError, OSError) as error:
+    except (OSError, MalformedMessage) as error:
         raise unreachable(side, str(error) or type(error).__name__) from error
 
 
