@@ -192,4 +192,5 @@ class Store:
         # Items of a list lack what a watch's objects have; both must give the same bytes.
         named: dict[str, Any] = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, **obj}
         trimmed = self._transform(named)
-        return key_of(trimmed), trimmed, orjson.dumps(trimmed)
+        # A copy, because orjson's result keeps the room that it was written in: twice what it holds.
+        return key_of(trimmed), trimmed, bytes(memoryview(orjson.dumps(trimmed)))
