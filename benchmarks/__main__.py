@@ -1,0 +1,96 @@
+"""``python -m benchmarks``: measure, print the table, write build/bench.json."""
+
+import argparse
+import os
+import pstats
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from benchmarks.contenders import Starter
+from benchmarks.figures import CONTENDERS, VGATEWAY, Samples, matching
+from benchmarks.place import make_place
+from benchmarks.processes import BenchmarkError
+from benchmarks.report import show, write
+from benchmarks.scenarios import SCENARIOS, Run
+from vgateway.local.debian import Package, ensure_packages
+from vgateway.local.errors import LocalError
+from vgateway.local.progress import Progress
+
+PACKAGES = (Package("nginx", ("nginx",), service="nginx"), Package("wrk", ("wrk",)))
+PROFILE_LINES = 40
+TABLE_WIDTH = 150
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks; return the exit code."""
+    options = _options(arguments)
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        _measure(options)
+    except (BenchmarkError, LocalError, ValueError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted, everything that was started has been ended", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", default=[], metavar="FIGURE", help="a figure, or the start of names")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per figure (default 5)")
+    parser.add_argument("--contender", action="append", choices=CONTENDERS, help="measure only these")
+    parser.add_argument("--profile", action="store_true", help="vgateway only, under cProfile: no figures to trust")
+    parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="where the figures go")
+    return parser.parse_args(arguments)
+
+
+def _measure(options: argparse.Namespace) -> None:
+    wanted = matching(options.only)
+    progress = Progress(Console(stderr=True))
+    ensure_packages(PACKAGES, progress)
+    _allow_many_connections()
+    with tempfile.TemporaryDirectory(prefix="vgateway-bench-") as name:
+        directory = Path(name)
+        profile = directory / "profile" if options.profile else None
+        names = [VGATEWAY] if options.profile else options.contender or CONTENDERS
+        place = make_place(directory)
+        run = Run(place, Starter(place, names, profile), wanted, options.rounds, Samples(), progress)
+        for scenario in SCENARIOS:
+            if run.wants(*scenario.figures):
+                with progress.step(scenario.name) as step:
+                    scenario.run(run, step)
+                _show_profile(profile)
+    show(run.samples, options.rounds, Console(width=TABLE_WIDTH))
+    if profile is None:
+        write(run.samples, options.output)
+
+
+def _show_profile(profile: Path | None) -> None:
+    if profile is not None and profile.exists():
+        pstats.Stats(str(profile)).sort_stats("tottime").print_stats(PROFILE_LINES)
+        profile.unlink()
+
+
+def _allow_many_connections() -> None:
+    """Lift the limit of open files: every watch is two of them in a contender."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    """End as by Ctrl-C, so that everything that was started is ended."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    sys.exit(main())
