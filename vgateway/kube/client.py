@@ -10,9 +10,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+from prometheus_client import CollectorRegistry
 
 from vgateway.errors import Status, api_error, status_body
 from vgateway.kube.credentials import Credentials
+from vgateway.kube.metrics import KubeMetrics
 from vgateway.kube.objects import Obj, Resource
 from vgateway.kube.transport import Answer, Transport, unreachable
 
@@ -43,10 +45,12 @@ class ApiClient:
         *,
         watch_seconds: int = WATCH_SECONDS,
         idle_seconds: float = WATCH_IDLE_SECONDS,
+        metrics: KubeMetrics | None = None,
     ) -> None:
         self.side = side
         self._watch_seconds = watch_seconds
         self._idle_seconds = idle_seconds
+        self.metrics = metrics or KubeMetrics(CollectorRegistry())
         self._transport = Transport(credentials, side)
 
     async def close(self) -> None:
@@ -113,7 +117,12 @@ class ApiClient:
     ) -> Any:
         """Make any call; return the decoded JSON, or the text of an answer that is none (``/readyz``)."""
         data = None if body is None else orjson.dumps(body)
-        answer = await self._transport.send(method, target(path, query), content_type, data)
+        code = 0
+        try:
+            answer = await self._transport.send(method, target(path, query), content_type, data)
+            code = answer.code
+        finally:
+            self.metrics.called(self.side, method, code)
         if answer.code >= 300:
             raise failure(answer, self.side)
         return _decode(answer.body)

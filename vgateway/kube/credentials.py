@@ -39,6 +39,7 @@ class Credentials:
     server: str
     ssl_context: ssl.SSLContext | None
     authorization: Authorization = no_authorization
+    server_name: str | None = None  # what the server's certificate must say, where that is not its host name
     login: Login | None = None  # must run beside whoever uses the rest, and be ready first
 
 

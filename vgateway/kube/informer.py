@@ -61,7 +61,7 @@ class Informer:
         page: int = PAGE,
         streaming: bool = False,
     ) -> None:
-        self.name = f"{client.side} {resource.plural}"
+        self.name = f"{client.side} {resource.plural}" + (f" in {namespace}" if namespace else "")
         self.ready = asyncio.Event()
         self.store = Store(resource, transform)
         self._client = client
@@ -73,6 +73,9 @@ class Informer:
         self._machine = ListWatch(page=page, streaming=streaming)
         self._wakes: list[Wake] = []
         self._log = log.bind(informer=self.name)
+        self._metrics = client.metrics
+        self._metrics.objects.labels(self.name).set_function(lambda: len(self.store))
+        self._metrics.bytes.labels(self.name).set_function(lambda: self.store.size_bytes)
 
     def subscribe(self, wake: Wake) -> None:
         """Have ``wake`` called, at once and in order, for every change of the store from now on."""
@@ -108,6 +111,7 @@ class Informer:
                 self.store.unstage()
             case Swap():
                 changes = self.store.swap()
+                self._metrics.lists.labels(self.name).inc()
                 self._log.debug("listed", objects=len(self.store), changed=len(changes))
                 self.ready.set()
                 return changes
@@ -134,6 +138,7 @@ class Informer:
             found = await self._client.list(self._resource, self._namespace, **self._selectors, **list_query(call))
         except ApiError as error:
             self._log.warning("list failed", code=error.code, error=str(error))
+            self._metrics.failures.labels(self.name, str(error.code)).inc()
             return ListFailed(error.code, error.retry_after)
         meta = found.get("metadata") or {}
         return Listed(found.get("items") or (), meta.get("resourceVersion", ""), meta.get("continue", ""))
@@ -146,6 +151,7 @@ class Informer:
                     self._take(Observed(event["type"], event["object"]))
         except ApiError as error:
             self._log.info("watch failed", code=error.code, error=str(error))
+            self._metrics.failures.labels(self.name, str(error.code)).inc()
             return WatchFailed(error.code, error.retry_after)
         return WatchEnded()
 

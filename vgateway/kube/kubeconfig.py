@@ -44,13 +44,14 @@ def from_kubeconfig(path: Path, context: str = "") -> Credentials:
     cluster = _named(document, "clusters", "cluster", str(names.get("cluster") or ""), path)
     user = _named(document, "users", "user", str(names["user"]), path) if names.get("user") else {}
     server = checked_server(str(cluster.get("server") or ""), f"{path}: clusters[].cluster.server")
+    server_name = str(cluster["tls-server-name"]) if cluster.get("tls-server-name") else None
     tls = _tls(path, cluster) if server.startswith("https:") else None
     if "exec" in user or "auth-provider" in user:
         login = Login(path, document, chosen, tls)
-        return Credentials(server, tls, login.authorization, login)
+        return Credentials(server, tls, login.authorization, server_name, login)
     if tls is not None:
         _present(path, user, tls)
-    return Credentials(server, tls, _authorization(path, user))
+    return Credentials(server, tls, _authorization(path, user), server_name)
 
 
 def load(path: Path) -> Section:

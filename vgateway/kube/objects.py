@@ -101,7 +101,7 @@ def get_path(obj: Mapping[str, Any], path: str) -> Any:
     """Return the value at a dotted path, None where any step is missing."""
     value: Any = obj
     for step in path.split("."):
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         value = value.get(step)
     return value

@@ -125,7 +125,8 @@ class Transport:
 
     async def _connect(self) -> Connection:
         async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await connect(self._host, self._port, self._credentials.ssl_context)
+            wanted = self._credentials
+            connection = await connect(self._host, self._port, wanted.ssl_context, wanted.server_name)
         self._open.add(connection)
         return connection
 

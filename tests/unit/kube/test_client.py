@@ -7,11 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
+from prometheus_client import CollectorRegistry
 
 from vgateway.errors import ApiError, Conflict, Forbidden, Gone, NotFound, TooManyRequests, Unavailable
 from vgateway.kube.client import ApiClient, Lines, PatchKind, delete_options, target
 from vgateway.kube.connection import AHEAD_BYTES
 from vgateway.kube.credentials import Credentials
+from vgateway.kube.metrics import KubeMetrics
 from vgateway.kube.objects import Obj, Resource
 
 PODS = Resource("", "v1", "pods", "Pod")
@@ -188,6 +190,20 @@ async def test_an_answer_that_does_not_come_is_unavailable_and_names_the_side(re
 
     assert raised.value.status["details"]["causes"][0]["reason"] == "vgateway:host"
     assert len(peer.requests) == 1, "nothing is retried here"
+
+
+async def test_calls_are_counted_by_their_outcome() -> None:
+    registry = CollectorRegistry()
+    peer = Peer(answer({}), answer(status(404, "NotFound"), 404), b"", hangs_up=True)
+    async with client_of(peer, metrics=KubeMetrics(registry)) as client:
+        await client.get(PODS, "ns", "a")
+        for family in (NotFound, Unavailable):
+            with pytest.raises(family):
+                await client.get(PODS, "ns", "a")
+
+    for code in ("200", "404", "0"):
+        labels = {"side": "host", "method": "GET", "code": code}
+        assert registry.get_sample_value("vgateway_api_calls_total", labels) == 1
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:

@@ -89,6 +89,10 @@ def test_another_context_may_be_named(tmp_path: Path) -> None:
     assert from_kubeconfig(path, "there").server == "http://10.0.0.1:8080/prefix"
 
 
+def test_a_server_may_have_another_name_in_its_certificate(tmp_path: Path) -> None:
+    assert from_kubeconfig(written(tmp_path, cluster={"tls-server-name": "kubernetes"})).server_name == "kubernetes"
+
+
 async def test_an_exec_plugin_logs_in_and_nothing_else_loads_the_library(tmp_path: Path) -> None:
     status = {"token": "from-plugin"}
     answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
