@@ -47,6 +47,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     __slots__ = (
         "_closing",
         "_context",
+        "_eof_held",
         "_eof_in",
         "_eof_out",
         "_incoming",
@@ -94,7 +95,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._linger_until = 0.0
         self._salvaged: socket.socket | None = None
         self._open = self._closing = self._lost = self._paused = False
-        self._eof_in = self._eof_out = False
+        self._eof_in = self._eof_out = self._eof_held = False
         self.ragged = False
         self.opened: asyncio.Future[None] | None = None if server_side else loop.create_future()
 
@@ -242,6 +243,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def resume_reading(self) -> None:
         """Take input again."""
         self._paused = False
+        if self._eof_held:
+            self._eof_held = False
+            self._loop.call_soon(self._peer_ended)
         if self._salvaged is not None:
             self._loop.call_soon(self._salvage)
         elif self._plain is not None and not self._lost:
@@ -336,6 +340,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
                     incoming.read()
         except ssl.SSLWantReadError:
             return None
+        except ssl.SSLZeroReturnError:
+            # What an empty chunk says, in the words for a stream whose other direction has ended already.
+            chunks.append(b"")
+            incoming.read()
         except ssl.SSLError as error:
             return error
         return None
@@ -357,6 +365,10 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
 
     def _peer_ended(self) -> None:
         if self._eof_in:
+            return
+        if self._paused and not self._closing:
+            # The end comes behind bytes that the inner protocol is still busy with, perhaps to hand itself over.
+            self._eof_held = True
             return
         self._eof_in = True
         if self._closing:
