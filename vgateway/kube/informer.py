@@ -72,10 +72,7 @@ class Informer:
         self._chance = chance
         self._machine = ListWatch(page=page, streaming=streaming)
         self._wakes: list[Wake] = []
-        self._log = log.bind(informer=self.name)
         self._metrics = client.metrics
-        self._metrics.objects.labels(self.name).set_function(lambda: len(self.store))
-        self._metrics.bytes.labels(self.name).set_function(lambda: self.store.size_bytes)
 
     def subscribe(self, wake: Wake) -> None:
         """Have ``wake`` called, at once and in order, for every change of the store from now on."""
@@ -83,6 +80,8 @@ class Informer:
 
     async def run(self) -> None:
         """Follow the collection until cancelled."""
+        self._metrics.objects.labels(self.name).set_function(lambda: len(self.store))
+        self._metrics.bytes.labels(self.name).set_function(lambda: self.store.size_bytes)
         happened: Input = Started()
         while True:
             call = self._take(happened)
@@ -112,7 +111,7 @@ class Informer:
             case Swap():
                 changes = self.store.swap()
                 self._metrics.lists.labels(self.name).inc()
-                self._log.debug("listed", objects=len(self.store), changed=len(changes))
+                log.debug("listed", informer=self.name, objects=len(self.store), changed=len(changes))
                 self.ready.set()
                 return changes
         return ()
@@ -137,7 +136,7 @@ class Informer:
         try:
             found = await self._client.list(self._resource, self._namespace, **self._selectors, **list_query(call))
         except ApiError as error:
-            self._log.warning("list failed", code=error.code, error=str(error))
+            log.warning("list failed", informer=self.name, code=error.code, error=str(error))
             self._metrics.failures.labels(self.name, str(error.code)).inc()
             return ListFailed(error.code, error.retry_after)
         meta = found.get("metadata") or {}
@@ -150,7 +149,7 @@ class Informer:
                 async for event in events:
                     self._take(Observed(event["type"], event["object"]))
         except ApiError as error:
-            self._log.info("watch failed", code=error.code, error=str(error))
+            log.info("watch failed", informer=self.name, code=error.code, error=str(error))
             self._metrics.failures.labels(self.name, str(error.code)).inc()
             return WatchFailed(error.code, error.retry_after)
         return WatchEnded()
