@@ -168,7 +168,7 @@ class Applier:
         return awaited
 
     def _count(self, side: str, verb: str, resource: Resource) -> None:
-        self._metrics.writes.labels(side, verb, resource.plural).inc()
+        self._metrics.wrote(side, verb, resource.plural)
 
 
 def binding(step: Bind) -> dict[str, Any]:
@@ -184,7 +184,8 @@ def binding(step: Bind) -> dict[str, Any]:
 def _shows(side: Side, resource: Resource, obj: Obj) -> Awaited:
     meta = obj["metadata"]
     shown = at_version(meta.get("uid", ""), meta.get("resourceVersion", ""))
-    return Awaited(side, resource, meta.get("namespace") or "", meta["name"], shown)
+    version = meta.get("resourceVersion", "")
+    return Awaited(side, resource, meta.get("namespace") or "", meta["name"], shown, version)
 
 
 def _looks_ours(names: Names, host: HostObj) -> bool:

@@ -4,22 +4,21 @@ Builds only; the supervisor starts the groups in order: caches, then the control
 """
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
 from vgateway.kube.client import ApiClient
 from vgateway.kube.informer import Informer
-from vgateway.kube.objects import Obj, Resource, VirtualKey
+from vgateway.kube.objects import Obj, Resource
 from vgateway.kube.ownership import MANAGED_BY
-from vgateway.kube.store import Change
 from vgateway.supervisor import Runnable
 from vgateway.syncer.apply import Applier
 from vgateway.syncer.controller import Controller
+from vgateway.syncer.decoded import Decoded
 from vgateway.syncer.events import Teller
-from vgateway.syncer.kind import Hint, Kind, Side
+from vgateway.syncer.kind import Kind, Side
 from vgateway.syncer.kinds.kubernetes import KUBERNETES
 from vgateway.syncer.kinds.node import node_values
 from vgateway.syncer.kinds.pod.needs import waiting_values
@@ -38,13 +37,14 @@ from vgateway.syncer.resources import (
     SERVICES,
 )
 from vgateway.syncer.settings import SyncerSettings
-from vgateway.syncer.view import BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_WAITING, View
+from vgateway.syncer.view import BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_WAITING, Lookup, View
+from vgateway.syncer.waker import Waker, wakes_of
 
 VIRTUAL_EVERYWHERE = (PODS, SERVICES, CONFIGMAPS, SECRETS, NAMESPACES, NODES)
 VIRTUAL_KUBERNETES = (ENDPOINTS, ENDPOINTSLICES)
+# Few objects that every pod asks for: decoded once per change.
+FEW_AND_HOT = (NAMESPACES, NODES)
 HOST_MANAGED = (PODS, SERVICES, CONFIGMAPS, SECRETS)
-
-KeysOf = Callable[[Hint, View], Iterable[VirtualKey]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,22 @@ def build_syncer(
     hosts = _host_informers(settings, host)
     front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=f"metadata.name={settings.service}")
     front.name = "host service of the virtual cluster"
+    decoded: dict[Resource, Lookup] = {resource: Decoded.of(virtuals[resource]) for resource in FEW_AND_HOT}
     view = View(
         settings,
-        {resource: informer.store for resource, informer in virtuals.items()},
+        {resource: decoded.get(resource, informer.store) for resource, informer in virtuals.items()},
         {resource: informer.store for resource, informer in hosts.items()},
-        front.store,
+        Decoded.of(front),
         time.time,
     )
     metrics = SyncerMetrics(registry)
     applier = Applier(settings.names, virtual, host, metrics)
-    controller = Controller(Reconciler(kinds, view, applier, Teller(virtual, metrics)), metrics)
-    _connect(kinds, view, controller, Side.VIRTUAL, virtuals.items())
-    _connect(kinds, view, controller, Side.HOST, [*hosts.items(), (SERVICES, front)])
+    reconciler = Reconciler(kinds, view, applier, Teller(virtual, metrics))
+    controller = Controller(reconciler, metrics)
+    for side, informers in ((Side.VIRTUAL, virtuals.items()), (Side.HOST, [*hosts.items(), (SERVICES, front)])):
+        for resource, informer in informers:
+            wakes = wakes_of(kinds, side, resource)
+            informer.subscribe(Waker(side, resource, wakes, view, reconciler.memory, controller.wake))
     caches = (*virtuals.values(), *hosts.values(), front)
     return Syncer(virtuals[PODS], hosts[PODS], controller, view, (caches, (controller,)))
 
@@ -109,30 +113,3 @@ def _host_informers(settings: SyncerSettings, client: ApiClient) -> dict[Resourc
 
 def _namespace(obj: Obj) -> Iterable[str]:
     return (obj["metadata"].get("namespace") or "",)
-
-
-def _connect(
-    kinds: Sequence[Kind],
-    view: View,
-    controller: Controller,
-    side: Side,
-    informers: Iterable[tuple[Resource, Informer]],
-) -> None:
-    """Have every change of a store wake the keys that the kinds name for it."""
-    wakes: defaultdict[Resource, list[tuple[str, KeysOf]]] = defaultdict(list)
-    for kind in kinds:
-        for wake in kind.wakes:
-            if wake.side is side:
-                wakes[wake.resource].append((kind.name, wake.keys))
-    for resource, informer in informers:
-        informer.subscribe(_waker(tuple(wakes[resource]), view, controller))
-
-
-def _waker(wakes: Sequence[tuple[str, KeysOf]], view: View, controller: Controller) -> Callable[[Change], None]:
-    def wake(change: Change) -> None:
-        hint = Hint(change)
-        for name, keys in wakes:
-            for key in keys(hint, view):
-                controller.wake((name, key))
-
-    return wake

@@ -44,6 +44,7 @@ class Controller:
         self._chance = chance
         self._woken = asyncio.Event()
         self._since: dict[Work, float] = {}
+        metrics.watch(lambda: len(self.queue), lambda: self.queue.taken, lambda: self.pace.limit)
 
     def wake(self, work: Work) -> None:
         """Have a key looked at."""
@@ -71,9 +72,6 @@ class Controller:
         now = _now()
         while self.pace.allows(self.queue.taken, now) and (work := self.queue.take(now)) is not None:
             tasks.create_task(self._round(work))
-        self._metrics.depth.set(len(self.queue))
-        self._metrics.under_way.set(self.queue.taken)
-        self._metrics.limit.set(self.pace.limit)
 
     def _next_start(self) -> float | None:
         """Return the time at which something can start by itself, None if only an event can change that."""
@@ -105,10 +103,10 @@ class Controller:
         now = _now()
         self.pace.went_well()
         self.queue.forget(work)
-        self._metrics.rounds.labels(work[0], "done").inc()
+        self._metrics.ended(work[0], "done")
         since = self._since.pop(work, None)
         if since is not None:
-            self._metrics.lag.labels(work[0]).observe(now - since)
+            self._metrics.lagged(work[0], now - since)
         if again is not None:
             self.queue.add(work, now, again)
         else:
@@ -116,7 +114,7 @@ class Controller:
 
     async def _failed(self, work: Work, error: Exception) -> None:
         verdict, now = judge(error), _now()
-        self._metrics.rounds.labels(work[0], verdict.name).inc()
+        self._metrics.ended(work[0], verdict.name)
         if isinstance(error, TooManyRequests):
             self._metrics.throttled.inc()
             self.pace.slow_down(now, error.retry_after)

@@ -25,6 +25,7 @@ class Awaited:
     namespace: str
     name: str
     shown: Callable[[Obj | None], bool]
+    version: str = ""
 
 
 def at_version(uid: str, version: str) -> Callable[[Obj | None], bool]:
@@ -85,6 +86,16 @@ class Memory:
         """Keep a write that the stores have yet to show."""
         _, others = self._awaited.get(work, (now, []))
         self._awaited[work] = (now, [*others, awaited])
+
+    def is_echo(self, work: Work, side: Side, resource: Resource, obj: Obj) -> bool:
+        """Say whether a change is the very state that a write of this key's own answered with: it is no news."""
+        if work not in self._awaited:
+            return False
+        meta = obj["metadata"]
+        where = (side, resource, meta.get("namespace") or "", meta["name"], meta.get("resourceVersion"))
+        return any(
+            (one.side, one.resource, one.namespace, one.name, one.version) == where for one in self._awaited[work][1]
+        )
 
     def waits(self, work: Work, now: float, lookup: Callable[[Awaited], Obj | None]) -> bool:
         """Say whether the stores still lack a write of ours, so that planning on them would repeat it."""

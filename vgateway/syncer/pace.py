@@ -12,8 +12,8 @@ class Pace:
     """A limit between ``least`` and ``most`` that follows the host's answers; times are in seconds."""
 
     least: int = 2
-    most: int = 64
-    limit: float = 24.0
+    most: int = 32
+    limit: float = 16.0
     _closed_until: float = 0.0
 
     def allows(self, under_way: int, now: float) -> bool:

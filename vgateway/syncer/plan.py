@@ -20,6 +20,7 @@ from vgateway.syncer.steps import (
     PatchHost,
     PatchVirtual,
     Remember,
+    Requeue,
     Step,
 )
 from vgateway.syncer.view import View
@@ -110,6 +111,8 @@ def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Ste
 
 def _make(kind: DerivedKind, want: Obj) -> Iterator[Step]:
     yield CreateHost(kind.resource, want) if kind.side is Side.HOST else CreateVirtual(kind.resource, want)
+    # Admission may add to a new object what must not stay, such as a node's first taint.
+    yield Requeue(0.0)
 
 
 def _unmake(kind: DerivedKind, key: VirtualKey, have: Obj, why: str) -> DeleteHost | DeleteVirtual:

@@ -33,6 +33,10 @@ class Lookup(Protocol):
         """Go through copies of all objects."""
         ...
 
+    def __contains__(self, key: object) -> bool:
+        """Say whether there is an object of this (namespace, name)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -58,6 +62,14 @@ class View:
         """Return the host object among those labelled as ours, None if there is none."""
         found = self.host[resource].get(key.namespace, key.name)
         return None if found is None else HostObj(found)
+
+    def on_virtual(self, resource: Resource, key: VirtualKey) -> bool:
+        """Say whether the tenant has the object."""
+        return (key.namespace, key.name) in self.virtual[resource]
+
+    def on_host(self, resource: Resource, key: HostKey) -> bool:
+        """Say whether the host has the object among those labelled as ours."""
+        return (key.namespace, key.name) in self.host[resource]
 
     def virtual_keys(self, resource: Resource, index: str, value: str) -> list[VirtualKey]:
         """Return the keys of the tenant's objects that an index has under a value."""

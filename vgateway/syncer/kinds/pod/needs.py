@@ -28,7 +28,7 @@ def _on_its_way(resource: Resource, key: VirtualKey, view: View) -> bool:
     host = view.names.host_key(key)
     if key.name == ROOT_CA and resource is CONFIGMAPS:
         host = HostKey(view.names.host_namespace, view.names.root_ca)
-    return view.host_obj(resource, host) is None and view.virtual_obj(resource, key) is not None
+    return not view.on_host(resource, host) and view.on_virtual(resource, key)
 
 
 def needs_wakes() -> tuple[Wake, ...]:

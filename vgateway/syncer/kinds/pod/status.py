@@ -49,8 +49,8 @@ def bind(virtual: VirtualObj, host: HostObj, view: View) -> list[Step]:
     node = get_path(host, "spec.nodeName")
     if not node or get_path(virtual, "spec.nodeName"):
         return []
-    have = view.virtual[NODES].get("", node)
-    made: list[Step] = [] if have else [CreateVirtual(NODES, virtual_node(node, None, view))]
+    known = ("", node) in view.virtual[NODES]
+    made: list[Step] = [] if known else [CreateVirtual(NODES, virtual_node(node, None, view))]
     return [*made, Bind(virtual_key(virtual), uid(virtual), node)]
 
 
@@ -85,7 +85,9 @@ def virtual_status(virtual: VirtualObj, host: HostObj) -> Obj:
             status[statuses] = _own(status[statuses], get_path(virtual, f"spec.{containers}") or ())
             if not status[statuses]:
                 del status[statuses]
-    status["conditions"] = virtual_conditions(virtual, theirs.get("conditions") or (), generation)
+    conditions = virtual_conditions(virtual, theirs.get("conditions") or (), generation)
+    if conditions or "conditions" in have:
+        status["conditions"] = conditions
     return status
 
 
