@@ -53,6 +53,7 @@ FIGURES = (
     Figure("relay.get.100k.cpu_ms", "ms", "CPU per GET of 100 KB", 3),
     Figure("relay.get.small.rps", "1/s", "GETs of a real API server, end to end", 0),
     Figure("relay.get.small.rps_share", "", "… as a share of direct", 2, at_least(0.75)),
+    Figure("relay.get.small.cpu_share", "", "… by the CPU time of all: client, contender, API server", 2),
     Figure("tunnel.mib_per_s", "MiB/s", "tunnel, per CPU second, both directions", 0, at_least(300)),
     Figure("tunnel.down.mib_per_s", "MiB/s", "… to the client", 0),
     Figure("tunnel.up.mib_per_s", "MiB/s", "… from the client", 0),

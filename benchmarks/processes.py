@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import socket
 import subprocess
 import time
@@ -65,6 +66,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time, user and system, that a process and its children (which still run) have used so far."""
     return sum(int(ticks) for one in _family(pid) for ticks in _stat(one)[11:13]) / TICKS_PER_SECOND
+
+
+def all_cpu_seconds() -> float:
+    """Return the CPU time of everything that this process started: of what still runs, and of what has ended."""
+    _, *children = _family(os.getpid())
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime + sum(map(cpu_seconds, children))
 
 
 def resident_kib(pid: int) -> float:
