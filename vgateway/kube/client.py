@@ -21,8 +21,8 @@ from vgateway.kube.transport import Answer, Transport, unreachable
 JSON = "application/json"
 # How long the server is asked to keep a watch; it ends cleanly then, and the next one goes on from there.
 WATCH_SECONDS = 300
-# Bookmarks come about once a minute: a watch that is silent for longer than this hangs.
-WATCH_IDLE_SECONDS = 150.0
+# Bookmarks come every one or two minutes: a watch that is silent for longer than this hangs.
+WATCH_IDLE_SECONDS = 200.0
 WATCH_GRACE_SECONDS = 30.0
 
 

@@ -5,6 +5,7 @@ pod. Every failure to get an answer is ``Unavailable`` with a Status that names 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class Transport:
             "Accept: application/json\r\nAccept-Encoding: identity\r\n"
         )
         self._slots = asyncio.Semaphore(CALLS)
-        self._idle: list[Connection] = []
+        self._idle: deque[Connection] = deque()  # the longest idle first
         self._open: set[Connection] = set()
 
     async def send(self, method: str, target: str, content_type: str = "", body: bytes | None = None) -> Answer:
@@ -115,13 +116,19 @@ class Transport:
 
     async def _take(self) -> Connection:
         """Return a connection that is idle, the latest used first, or a new one."""
-        oldest = asyncio.get_running_loop().time() - KEEPALIVE_SECONDS
+        self._drop_stale()
         while self._idle:
             connection = self._idle.pop()
-            if connection.idle and connection.idle_since > oldest:
+            if connection.idle:
                 return connection
             self._drop(connection)
         return await self._connect()
+
+    def _drop_stale(self) -> None:
+        """Close what a burst has left over; the server would, and we would not notice."""
+        oldest = asyncio.get_running_loop().time() - KEEPALIVE_SECONDS
+        while self._idle and self._idle[0].idle_since < oldest:
+            self._drop(self._idle.popleft())
 
     async def _connect(self) -> Connection:
         async with asyncio.timeout(CONNECT_SECONDS):
