@@ -1,8 +1,6 @@
 """``python -m benchmarks``: measure, print the table, write build/bench.json."""
 
 import argparse
-import os
-import pstats
 import resource
 import signal
 import sys
@@ -24,7 +22,6 @@ from vgateway.local.errors import LocalError
 from vgateway.local.progress import Progress
 
 PACKAGES = (Package("nginx", ("nginx",), service="nginx"), Package("wrk", ("wrk",)))
-PROFILE_LINES = 40
 TABLE_WIDTH = 150
 
 
@@ -48,7 +45,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], metavar="FIGURE", help="a figure, or the start of names")
     parser.add_argument("--rounds", type=int, default=5, help="rounds per figure (default 5)")
     parser.add_argument("--contender", action="append", choices=CONTENDERS, help="measure only these")
-    parser.add_argument("--profile", action="store_true", help="vgateway only, under cProfile: no figures to trust")
+    parser.add_argument("--profile", action="store_true", help="vgateway only, and where its CPU time goes")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"), help="where the figures go")
     return parser.parse_args(arguments)
 
@@ -68,15 +65,15 @@ def _measure(options: argparse.Namespace) -> None:
             if run.wants(*scenario.figures):
                 with progress.step(scenario.name) as step:
                     scenario.run(run, step)
-                _show_profile(profile)
+                _show_profile(scenario.name, profile)
     show(run.samples, options.rounds, Console(width=TABLE_WIDTH))
     if profile is None:
         write(run.samples, options.output)
 
 
-def _show_profile(profile: Path | None) -> None:
+def _show_profile(scenario: str, profile: Path | None) -> None:
     if profile is not None and profile.exists():
-        pstats.Stats(str(profile)).sort_stats("tottime").print_stats(PROFILE_LINES)
+        print(f"\nvgateway, {scenario}: {profile.read_text()}")
         profile.unlink()
 
 
@@ -92,5 +89,4 @@ def _interrupted(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["PYTHONUNBUFFERED"] = "1"
     sys.exit(main())

@@ -19,7 +19,7 @@ class Target:
     """What the gateway shall reach, in words and as a test of the medians (vgateway's and, for ratios, nginx')."""
 
     words: str
-    reached: Callable[[float, float | None], bool]
+    reached: Callable[[float, float | None], bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,10 @@ def at_most(limit: float, times_nginx: float | None = None) -> Target:
     """Return a target that is an upper limit, and a multiple of nginx' own median if that is given."""
     words = f"≤ {limit:g}" + (f", ≤ {times_nginx:g} x nginx" if times_nginx else "")
 
-    def reached(ours: float, nginx: float | None) -> bool:
-        return ours <= limit and (times_nginx is None or nginx is None or ours <= times_nginx * nginx)
+    def reached(ours: float, nginx: float | None) -> bool | None:
+        if ours > limit or times_nginx is None:
+            return ours <= limit
+        return None if nginx is None else ours <= times_nginx * nginx
 
     return Target(words, reached)
 
@@ -103,7 +105,7 @@ class Samples:
 
 
 def verdict(figure: Figure, medians: Medians) -> bool | None:
-    """Tell whether the target was reached; None if there is none or nothing was measured."""
+    """Tell whether the target was reached; None if there is none, or what it compares was not measured."""
     ours = medians[VGATEWAY]
     if figure.target is None or ours is None:
         return None

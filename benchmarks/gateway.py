@@ -5,18 +5,15 @@ The real front on a real listener, with the loop, logs and metrics of ``vgateway
 
 import argparse
 import asyncio
-import contextlib
-import cProfile
 import signal
 import ssl
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import uvloop
 from prometheus_client import CollectorRegistry
 
 from benchmarks.place import HOST
+from benchmarks.sampler import sampled
 from vgateway.app.logs import configure_logs
 from vgateway.proxy.front import Front
 from vgateway.proxy.metrics import FrontMetrics
@@ -31,7 +28,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     options = _options()
     configure_logs("json", "info")
-    with _profiled(options.profile), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with sampled(options.profile), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(options))
 
 
@@ -62,22 +59,6 @@ async def _serve(options: argparse.Namespace) -> None:
 
 def _upstream_tls(options: argparse.Namespace) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(options.upstream_ca))
-
-
-@contextlib.contextmanager
-def _profiled(path: Path | None) -> Iterator[None]:
-    """Profile the body and write to ``path``, if there is one."""
-    if path is None:
-        yield
-        return
-    # CPU time, not the clock: a sender is often preempted by its receiver, which is no cost of the sender.
-    profiler = cProfile.Profile(time.thread_time)
-    profiler.enable()
-    try:
-        yield
-    finally:
-        profiler.disable()
-        profiler.dump_stats(path)
 
 
 if __name__ == "__main__":
