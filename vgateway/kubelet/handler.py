@@ -21,7 +21,7 @@ from vgateway.kubelet.calls import Call, KubeletCall, parse_call
 from vgateway.kubelet.directory import NodeDirectory, PodDirectory, check_target, node_of
 from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.rewrite import Twins, host_request, wants_upgrade
-from vgateway.wire.relay import relay
+from vgateway.wire.relay import Relayed, relay
 from vgateway.wire.upstream import Upstream
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ class KubeletHandler:
             call = read_call(request)
             name = call.call
             response = await self._answer(request, user, call)
-            code = response.status
+            code = response.status or ABORTED
         except GatewayError as error:
             code = error.code
             raise
@@ -79,11 +79,14 @@ class KubeletHandler:
             twins = await self._locate(user, call, node)
             outgoing = host_request(call, twins, tuple(request.headers.items()))
             with self._metrics.streams.labels(call.call.value).track_inprogress(), told(user, call, twins):
-                return await relay(request, self._host, outgoing)
+                relayed = await relay(request, self._host, outgoing)
+            if isinstance(relayed, Relayed):
+                self._metrics.sent.labels(call.call.value).inc(relayed.sent)
         except GatewayError as error:
             if call.call is Call.LOGS:
                 return in_plain_words(error)
             raise
+        return relayed
 
     async def _locate(self, user: User, call: KubeletCall, node: str) -> Twins:
         """Find the tenant's pod and its twin; whether it exists is told only to who has the right on its node."""

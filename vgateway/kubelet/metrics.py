@@ -21,6 +21,12 @@ class KubeletMetrics:
             ["call"],
             registry=registry,
         )
+        self.sent = Counter(
+            "vgateway_kubelet_sent_bytes",
+            "Bytes that streams which have ended gave to their clients.",
+            ["call"],
+            registry=registry,
+        )
 
     def ended(self, call: Call, code: int) -> None:
         """Count one request."""

@@ -33,7 +33,7 @@ def dechunked(raw: bytes) -> bytes:
     pieces: list[bytes] = []
     while True:
         line, end, rest = raw.partition(b"\r\n")
-        size = int(line.partition(b";")[0], 16) if end else 0
+        size = int(line, 16) if end else 0
         if not size:
             return b"".join(pieces)
         pieces.append(rest[:size])

@@ -232,6 +232,8 @@ async def test_logs_come_as_the_host_sends_them(tmp_path: Path) -> None:
     assert (reply.code, reply.body) == (200, b"line\n")
     assert served.host.asked[0].target == f"{POD}/log?container=app&previous=true&tailLines=2"
     assert served.count("containerLogs", 200) == 1
+    sent = served.registry.get_sample_value("vgateway_kubelet_sent_bytes_total", {"call": "containerLogs"})
+    assert sent == len(b"line\n")
 
 
 @pytest.mark.parametrize(
