@@ -4,16 +4,14 @@ Bytes in, decoded body out; the reader of a long body is waited for (back-pressu
 """
 
 import asyncio
-import socket
 import ssl
 from typing import cast
 
 from vgateway.kube.http1 import Response
 from vgateway.wire.framing import MalformedMessage
+from vgateway.wire.sockets import keep_alive
+from vgateway.wire.tls import TlsTransport
 
-# A dead peer is noticed after about 30 + 3 * 10 seconds, on an idle watch as well.
-KEEPALIVE_PROBES = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
-UNACKNOWLEDGED_MS = 60_000
 # So much of a body may wait for its reader before the server is made to wait.
 AHEAD_BYTES = 1 << 20
 
@@ -100,15 +98,8 @@ class Connection(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Have the kernel notice a peer that is gone."""
+        """Remember what to write to."""
         self._transport = cast("asyncio.Transport", transport)
-        watched = transport.get_extra_info("socket")
-        if watched is None or watched.family not in (socket.AF_INET, socket.AF_INET6):
-            return
-        watched.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in KEEPALIVE_PROBES:
-            watched.setsockopt(socket.IPPROTO_TCP, option, value)
-        watched.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
     def data_received(self, data: bytes) -> None:
         """Take in a part of the response; bytes that nobody asked for end the connection."""
@@ -134,14 +125,21 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the response, if that is how it ends; fail it otherwise."""
         self.closed.set()
-        if self._response is not None and not self._response.done:
-            try:
-                if exc is not None:
-                    raise exc
-                self._response.end()
-            except (OSError, MalformedMessage) as error:
-                self._error = error
+        if self._response is not None and not self._response.done and self._error is None:
+            self._error = self._ended(self._response, exc)
         self._wake()
+
+    def _ended(self, response: Response, exc: Exception | None) -> Exception | None:
+        """Say what is wrong with a response that the connection's end has reached."""
+        if exc is not None:
+            return exc
+        if isinstance(self._transport, TlsTransport) and self._transport.ragged:
+            return MalformedMessage("the TLS connection was cut")
+        try:
+            response.end()
+        except MalformedMessage as error:
+            return error
+        return None
 
     def _fail(self, error: Exception) -> None:
         self._error = error
@@ -152,6 +150,19 @@ class Connection(asyncio.Protocol):
 async def connect(host: str, port: int, tls: ssl.SSLContext | None, server_name: str | None = None) -> Connection:
     """Open a connection; OSError (``ssl.SSLError`` among them) if that fails."""
     loop = asyncio.get_running_loop()
-    name = (server_name or host) if tls else None
-    _, connection = await loop.create_connection(Connection, host, port, ssl=tls, server_hostname=name)
+    connection = Connection()
+    if tls is None:
+        plain, _ = await loop.create_connection(lambda: connection, host, port)
+        keep_alive(plain)
+        return connection
+    # Not the loop's own TLS: that of asyncio holds 600 KB for a quiet watch.
+    secured = TlsTransport(loop, tls, connection, server_side=False, server_hostname=server_name or host)
+    plain, _ = await loop.create_connection(lambda: secured, host, port)
+    keep_alive(plain)
+    assert secured.opened is not None
+    try:
+        await secured.opened
+    except BaseException:
+        secured.abort()
+        raise
     return connection
