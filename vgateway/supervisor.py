@@ -1,11 +1,10 @@
-"""Owns every long-running part of the process: starts them in order, notices a death, stops them in reverse.
+"""Owns every long-running part of the process: starts them in order, notices a death, stops them together.
 
 A runnable that returns or raises uninvited ends the process: the orchestrator restarts better than we can.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -33,47 +32,54 @@ class RunnableEnded(RuntimeError):
 
 
 class Supervisor:
-    """Runs groups of runnables: a group starts when the one before it is ready."""
+    """Runs groups of runnables: a group starts when the one before it is ready, and all stop together.
 
-    def __init__(self, groups: Sequence[Sequence[Runnable]]) -> None:
+    The ``foundation`` starts first and outlives the groups: it answers probes while they drain.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Runnable]], foundation: Sequence[Runnable] = ()) -> None:
         self.groups = groups
+        self.foundation = foundation
         self.draining = False
 
     def not_ready(self) -> list[str]:
         """Name what is not ready; empty means that the process may be sent traffic."""
-        waiting = [part.name for group in self.groups for part in group if not part.ready.is_set()]
+        waiting = [part.name for group in (self.foundation, *self.groups) for part in group if not part.ready.is_set()]
         return ["draining", *waiting] if self.draining else waiting
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run everything until ``stop`` is set, then end the groups in reverse order.
+        """Run everything until ``stop`` is set, also when that is before everything has started.
 
         Raises the failure of a runnable (in an ``ExceptionGroup``) when one dies uninvited.
         """
-        async with AsyncExitStack() as stack:
-            for group in self.groups:
-                await stack.enter_async_context(_running(group))
-                await _all_ready(group)
-            log.info("ready")
-            await stop.wait()
-            self.draining = True
-            log.info("stopping")
+        async with asyncio.TaskGroup() as lasting:
+            foundation = _start(lasting, self.foundation)
+            async with asyncio.TaskGroup() as tasks:
+                started: list[asyncio.Task[None]] = []
+                started.append(tasks.create_task(self._start_in_order(tasks, started), name="start"))
+                await stop.wait()
+                self.draining = True
+                log.info("stopping")
+                _cancel(started)
+            _cancel(foundation)
+
+    async def _start_in_order(self, tasks: asyncio.TaskGroup, started: list[asyncio.Task[None]]) -> None:
+        for group in self.groups:
+            started += _start(tasks, group)
+            for part in group:
+                await part.ready.wait()
+        log.info("ready")
 
 
-@asynccontextmanager
-async def _running(group: Sequence[Runnable]) -> AsyncIterator[None]:
-    """Run a group around the body; leaving the body cancels the group and waits for it."""
-    async with asyncio.TaskGroup() as tasks:
-        started = [tasks.create_task(_watched(part), name=part.name) for part in group]
-        yield
-        for task in started:
-            task.cancel()
+def _start(tasks: asyncio.TaskGroup, group: Sequence[Runnable]) -> list[asyncio.Task[None]]:
+    return [tasks.create_task(_watched(part), name=part.name) for part in group]
+
+
+def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def _watched(part: Runnable) -> None:
     await part.run()
     raise RunnableEnded(f"{part.name} ended by itself")
-
-
-async def _all_ready(group: Sequence[Runnable]) -> None:
-    for part in group:
-        await part.ready.wait()

@@ -31,17 +31,32 @@ class Part:
             self._diary.append(f"{self.name} ends")
 
 
-async def test_groups_start_in_order_and_stop_in_reverse() -> None:
+async def test_groups_start_in_order_and_the_foundation_outlives_them() -> None:
     diary: list[str] = []
     stop = asyncio.Event()
-    supervisor = Supervisor([[Part("a", diary), Part("b", diary)], [Part("c", diary)]])
+    supervisor = Supervisor([[Part("a", diary), Part("b", diary)], [Part("c", diary)]], [Part("probes", diary)])
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(supervisor.run(stop))
         await until(lambda: not supervisor.not_ready())
         stop.set()
 
-    assert diary == ["a starts", "b starts", "c starts", "c ends", "a ends", "b ends"]
+    assert diary[:4] == ["probes starts", "a starts", "b starts", "c starts"]
+    assert set(diary[4:7]) == {"a ends", "b ends", "c ends"}
+    assert diary[7:] == ["probes ends"]
+
+
+async def test_a_stop_before_everything_has_started_ends_what_has() -> None:
+    diary: list[str] = []
+    stop = asyncio.Event()
+    supervisor = Supervisor([[Part("slow", diary, becomes_ready=False)], [Part("next", diary)]])
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.run(stop))
+        await until(lambda: "slow starts" in diary)
+        stop.set()
+
+    assert diary == ["slow starts", "slow ends"]
 
 
 async def test_a_group_waits_until_the_one_before_it_is_ready() -> None:

@@ -1,5 +1,6 @@
 """What the syncer has to know about its virtual cluster; decided once, at start."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vgateway.kube.names import Names
@@ -11,7 +12,7 @@ class SyncerSettings:
 
     ``service`` is the host Service in front of the gateway: pods reach the tenant's API at its ClusterIP, and it
     owns every host object. ``address`` is the gateway's own IP: what virtual nodes and the endpoints of
-    ``default/kubernetes`` advertise.
+    ``default/kubernetes`` advertise. ``virtual_version`` is known once the virtual API server has been asked.
     """
 
     names: Names
@@ -20,4 +21,4 @@ class SyncerSettings:
     kubelet_port: int = 10250
     front_port: int = 8443
     cluster_domain: str = "cluster.local"
-    virtual_version: str = "v1.36.3"
+    virtual_version: Callable[[], str] = str

@@ -97,7 +97,7 @@ def virtual_node(name: str, have: Mapping[str, Any] | None, view: View) -> Obj:
             "nodeInfo": {
                 "architecture": architecture,
                 "operatingSystem": "linux",
-                "kubeletVersion": view.settings.virtual_version,
+                "kubeletVersion": view.settings.virtual_version(),
                 "containerRuntimeVersion": f"vgateway://{__version__}",
                 "osImage": "vgateway virtual node",
                 "kernelVersion": "",

@@ -1,0 +1,189 @@
+"""Wires one virtual cluster's process; constructs everything and starts nothing."""
+
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, ProcessCollector
+
+from vgateway.app.operations import OperationsServer
+from vgateway.config.model import Config, Gateway, GatewayTls, HostCluster
+from vgateway.kube.client import ApiClient
+from vgateway.kube.credentials import Credentials, from_files, from_pod
+from vgateway.kube.kubeconfig import from_kubeconfig
+from vgateway.kube.names import Names
+from vgateway.kube.version import ServerVersion
+from vgateway.kubelet.authentication import Authenticator
+from vgateway.kubelet.authorization import Authorizer
+from vgateway.kubelet.directory import EveryNode, StoreDirectory
+from vgateway.kubelet.handler import KubeletHandler
+from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.reviewer import Reviewer
+from vgateway.proxy.front import Front
+from vgateway.proxy.metrics import FrontMetrics
+from vgateway.supervisor import Runnable, Supervisor
+from vgateway.syncer.build import Syncer, build_syncer
+from vgateway.syncer.settings import SyncerSettings
+from vgateway.wire.server import Listener, TlsFiles, peer_certificate
+from vgateway.wire.upstream import Upstream
+
+VIRTUAL_HOP = "virtual API server"
+HOST_HOP = "host API server"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Everything of one process, wired."""
+
+    supervisor: Supervisor
+    clients: tuple[ApiClient, ...]
+    upstreams: tuple[Upstream, ...]
+
+    async def close(self) -> None:
+        """Close the connections that nobody runs any more."""
+        for upstream in self.upstreams:
+            upstream.close()
+        async with AsyncExitStack() as closing:
+            for client in self.clients:
+                closing.push_async_callback(client.close)
+
+
+def build(config: Config) -> Process:
+    """Wire the front, the kubelet and the syncer; ``ConfigError`` for a file that is missing or unusable."""
+    gateway = config.gateway
+    virtual, host = virtual_credentials(gateway), host_credentials(gateway.host_cluster)
+    virtual_api, host_api = ApiClient(virtual, "virtual"), ApiClient(host, "host")
+    registry = process_registry()
+    version = ServerVersion(virtual_api)
+    syncer = build_syncer(syncer_settings(config, version), virtual_api, host_api, registry)
+    plain, front_proxy = front_upstreams(gateway)
+    streams = upstream_of(host, HOST_HOP)
+    names = Names(gateway.name, gateway.namespace)
+    directory = StoreDirectory(names, syncer.virtual_pods.store, syncer.host_pods.store, virtual_api, host_api)
+    kubelet = kubelet_handler(directory, virtual_api, streams, KubeletMetrics(registry))
+    listeners = [
+        front_listener(config, Front(plain, front_proxy, metrics=FrontMetrics(registry))),
+        kubelet_listener(config, kubelet),
+    ]
+    supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, version)
+    return Process(supervisor, (virtual_api, host_api), (plain, front_proxy, streams))
+
+
+def supervise(
+    config: Config,
+    registry: CollectorRegistry,
+    logged_in: Sequence[Runnable],
+    listeners: Sequence[Runnable],
+    syncer: Syncer,
+    version: ServerVersion,
+) -> Supervisor:
+    """Put the parts in order: tenants reach their API server even while the host's is down."""
+    front, kubelet = listeners
+    caches, controllers = syncer.runnables
+    groups: list[Sequence[Runnable]] = [[*logged_in, front], caches, [version], [kubelet, *controllers]]
+    place = config.gateway.operations
+    operations = OperationsServer(place.address, place.port, registry, lambda: supervisor.not_ready())
+    supervisor = Supervisor(groups, [operations])
+    return supervisor
+
+
+def process_registry() -> CollectorRegistry:
+    """Return a registry that holds what the interpreter and the kernel say of this process."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(PLATFORM_COLLECTOR)
+    registry.register(GC_COLLECTOR)
+    return registry
+
+
+def virtual_credentials(gateway: Gateway) -> Credentials:
+    """Read the syncer's identity in the virtual cluster."""
+    virtual = gateway.virtual_cluster
+    return from_files(
+        virtual.server,
+        ca_file=virtual.certificate_authority,
+        client_certificate=virtual.client_certificate,
+        client_key=virtual.client_key,
+    )
+
+
+def host_credentials(host: HostCluster) -> Credentials:
+    """Read the gateway's identity on the host: a kubeconfig, or the service account of the pod we run in."""
+    return from_kubeconfig(host.kubeconfig) if host.kubeconfig else from_pod(os.environ)
+
+
+def front_upstreams(gateway: Gateway) -> tuple[Upstream, Upstream]:
+    """Return the pool in which a token speaks for itself, and the one in which we vouch for a name."""
+    virtual = gateway.virtual_cluster
+    plain = from_files(virtual.server, ca_file=virtual.certificate_authority)
+    vouching = from_files(
+        virtual.server,
+        ca_file=virtual.certificate_authority,
+        client_certificate=virtual.front_proxy_certificate,
+        client_key=virtual.front_proxy_key,
+    )
+    return upstream_of(plain, VIRTUAL_HOP), upstream_of(vouching, VIRTUAL_HOP)
+
+
+def upstream_of(credentials: Credentials, hop: str) -> Upstream:
+    """Return the pool of one API server's address."""
+    address = urlsplit(credentials.server)
+    return Upstream(
+        address.hostname or "",
+        address.port or 443,
+        credentials.ssl_context,
+        server_hostname=credentials.server_name,
+        authorization=credentials.authorization,
+        hop=hop,
+    )
+
+
+def syncer_settings(config: Config, version: ServerVersion) -> SyncerSettings:
+    """Say what the syncer has to know."""
+    gateway = config.gateway
+    return SyncerSettings(
+        names=Names(gateway.name, gateway.namespace),
+        service=gateway.service_name,
+        address=gateway.address,
+        kubelet_port=config.control_plane.kubelet.port,
+        front_port=config.control_plane.proxy.port,
+        cluster_domain=config.networking.advanced.cluster_domain,
+        virtual_version=lambda: version.text,
+    )
+
+
+def kubelet_handler(
+    directory: StoreDirectory, virtual_api: ApiClient, host: Upstream, metrics: KubeletMetrics
+) -> KubeletHandler:
+    """Wire the kubelet: the virtual cluster says who calls and what they may."""
+    reviewer = Reviewer(virtual_api)
+    authenticator = Authenticator(reviewer, peer_certificate)
+    return KubeletHandler(directory, EveryNode(), authenticator, Authorizer(reviewer), host, metrics)
+
+
+def front_listener(config: Config, front: Front) -> Listener:
+    """Return the tenants' port."""
+    proxy = config.control_plane.proxy
+    files = tls_files(config.gateway.tls)
+    drain = config.gateway.drain_seconds
+    return Listener("front", front, proxy.bind_address, proxy.port, files, drain_seconds=drain)
+
+
+def kubelet_listener(config: Config, handler: KubeletHandler) -> Listener:
+    """Return the nodes' port."""
+    kubelet = config.control_plane.kubelet
+    files = tls_files(config.gateway.tls)
+    drain = config.gateway.drain_seconds
+    return Listener("kubelet", handler, kubelet.bind_address, kubelet.port, files, drain_seconds=drain)
+
+
+def tls_files(tls: GatewayTls) -> TlsFiles:
+    """Name the files of a listener."""
+    return TlsFiles(tls.certificate, tls.key, tls.client_ca)
+
+
+def logins(*credentials: Credentials) -> list[Runnable]:
+    """Return what must run so that the credentials stay good."""
+    return [each.login for each in credentials if each.login is not None]
