@@ -28,7 +28,8 @@ TABLE_WIDTH = 150
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks; return the exit code."""
     options = _options(arguments)
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupted)
     try:
         _measure(options)
     except (BenchmarkError, LocalError, ValueError) as error:
@@ -84,7 +85,7 @@ def _allow_many_connections() -> None:
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    """End as by Ctrl-C, so that everything that was started is ended."""
+    """End by an exception, so that everything that was started is ended."""
     raise KeyboardInterrupt
 
 
