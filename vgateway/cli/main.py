@@ -4,11 +4,14 @@ import sys
 
 import typer
 
+from vgateway.cli import local
 from vgateway.cli.run import run
 from vgateway.errors import ConfigError
+from vgateway.local.errors import LocalError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(run)
+app.add_typer(local.app, name="local")
 
 
 @app.callback()
@@ -17,13 +20,15 @@ def vgateway() -> None:
 
 
 def main() -> None:
-    """Run the command line: exit code 2 and one line when the operator's input is wrong."""
+    """Run the command line: one line and exit code 2 when the operator's input is wrong, 1 when this machine failed."""
     try:
         app()
     except ConfigError as error:
-        sys.exit(_refused(error))
+        sys.exit(_refused(error, 2))
+    except LocalError as error:
+        sys.exit(_refused(error, 1))
 
 
-def _refused(error: ConfigError) -> int:
+def _refused(error: Exception, code: int) -> int:
     sys.stderr.write(f"vgateway: {error}\n")
-    return 2
+    return code

@@ -1,0 +1,144 @@
+"""The arguments of control-plane programs, host's and virtual alike: pure lists, so that a test can read them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from vgateway.local.pki import KeyPair
+
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+TENANT_CONTROLLERS_OFF = (
+    "node-ipam-controller",
+    "node-lifecycle-controller",
+    "persistentvolume-binder-controller",
+    "persistentvolume-attach-detach-controller",
+    "persistentvolume-expander-controller",
+    "cloud-node-lifecycle-controller",
+    "ttl-controller",
+)
+"""What acts on nodes and disks has nothing to act on in a virtual cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlanePki:
+    """The files that a control plane is made with."""
+
+    authority: KeyPair
+    front_proxy_authority: KeyPair
+    server: KeyPair
+    kubelet_client: KeyPair
+    front_proxy_client: KeyPair
+    service_account: KeyPair
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServer:
+    """What is special about one API server; ``own_endpoints`` lets it publish its own address."""
+
+    store: str
+    bind: str
+    advertise: str
+    port: int
+    services: IPv4Network
+    own_endpoints: bool
+    pki: ControlPlanePki
+
+
+def arguments(options: Mapping[str, object]) -> tuple[str, ...]:
+    """Write options as ``--name=value``; True is true."""
+    return tuple(
+        f"--{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in options.items()
+    )
+
+
+def apiserver_arguments(server: ApiServer) -> tuple[str, ...]:
+    """Return the arguments of a kube-apiserver."""
+    pki = server.pki
+    return arguments(
+        {
+            "etcd-servers": server.store,
+            "bind-address": server.bind,
+            "advertise-address": server.advertise,
+            "secure-port": server.port,
+            "service-cluster-ip-range": server.services,
+            "endpoint-reconciler-type": "lease" if server.own_endpoints else "none",
+            "allow-privileged": True,
+            "authorization-mode": "Node,RBAC",
+            "enable-admission-plugins": "NodeRestriction",
+            "profiling": False,
+            "client-ca-file": pki.authority.certificate,
+            "tls-cert-file": pki.server.certificate,
+            "tls-private-key-file": pki.server.key,
+            "requestheader-client-ca-file": pki.front_proxy_authority.certificate,
+            "requestheader-allowed-names": "front-proxy-client",
+            "requestheader-username-headers": "X-Remote-User",
+            "requestheader-uid-headers": "X-Remote-Uid",
+            "requestheader-group-headers": "X-Remote-Group",
+            "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+            "proxy-client-cert-file": pki.front_proxy_client.certificate,
+            "proxy-client-key-file": pki.front_proxy_client.key,
+            "kubelet-certificate-authority": pki.authority.certificate,
+            "kubelet-client-certificate": pki.kubelet_client.certificate,
+            "kubelet-client-key": pki.kubelet_client.key,
+            "kubelet-preferred-address-types": "InternalIP,Hostname",
+            "service-account-issuer": ISSUER,
+            "service-account-key-file": pki.service_account.certificate,
+            "service-account-signing-key-file": pki.service_account.key,
+        }
+    )
+
+
+def controller_manager_arguments(kubeconfig: Path, pki: ControlPlanePki, off: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the arguments of a kube-controller-manager that runs all controllers but those in ``off``."""
+    return arguments(
+        {
+            "kubeconfig": kubeconfig,
+            "leader-elect": False,
+            "secure-port": 0,
+            "profiling": False,
+            "use-service-account-credentials": True,
+            "root-ca-file": pki.authority.certificate,
+            "cluster-signing-cert-file": pki.authority.certificate,
+            "cluster-signing-key-file": pki.authority.key,
+            "service-account-private-key-file": pki.service_account.key,
+            "controllers": ",".join(["*", *(f"-{controller}" for controller in off)]),
+        }
+    )
+
+
+def scheduler_arguments(kubeconfig: Path) -> tuple[str, ...]:
+    """Return the arguments of a kube-scheduler."""
+    return arguments({"kubeconfig": kubeconfig, "leader-elect": False, "secure-port": 0, "profiling": False})
+
+
+def etcd_arguments(data: Path, address: str, port: int, peer_port: int) -> tuple[str, ...]:
+    """Return the arguments of an etcd that may lose its last writes with the machine: it is for tests."""
+    client, peer = f"http://{address}:{port}", f"http://{address}:{peer_port}"
+    return arguments(
+        {
+            "data-dir": data,
+            "name": "default",
+            "unsafe-no-fsync": True,
+            "log-level": "warn",
+            "listen-client-urls": client,
+            "advertise-client-urls": client,
+            "listen-peer-urls": peer,
+            "initial-advertise-peer-urls": peer,
+            "initial-cluster": f"default={peer}",
+            "auto-compaction-mode": "periodic",
+            "auto-compaction-retention": "30m",
+        }
+    )
+
+
+def kine_arguments(database: Path, address: str, port: int) -> tuple[str, ...]:
+    """Return the arguments of a kine over sqlite."""
+    return arguments(
+        {
+            "endpoint": f"sqlite://{database}?_journal=WAL&cache=shared&_busy_timeout=30000",
+            "listen-address": f"{address}:{port}",
+            "metrics-bind-address": 0,
+        }
+    )

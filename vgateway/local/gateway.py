@@ -1,0 +1,138 @@
+"""The gateway of a local virtual cluster: its certificates, its configuration file and its process."""
+
+import http.client
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vgateway.config.load import parse_config
+from vgateway.errors import ConfigError
+from vgateway.local.addresses import API_PORT, OPERATIONS_PORT
+from vgateway.local.hostcluster import MASTERS, SERVICE_NAMES
+from vgateway.local.kubeconfigs import write_private
+from vgateway.local.manifests import host_namespace
+from vgateway.local.pki import Identity
+from vgateway.local.processes import Program
+from vgateway.local.tenancy import ensure_gateway_credentials
+from vgateway.local.virtualcluster import Virtual
+
+READY_TAKES = 120.0
+"""Seconds within which a gateway has read its part of both clusters."""
+
+SYNCER = Identity("vgateway-syncer", (MASTERS,))
+
+
+def gateway_section(virtual: Virtual) -> dict[str, Any]:
+    """Return the wiring of the gateway's process: the ``gateway`` key of its configuration."""
+    pki = virtual.directory / "pki"
+    return {
+        "name": virtual.name,
+        "namespace": host_namespace(virtual.name),
+        "service": virtual.name,
+        "address": virtual.cluster.address,
+        "tls": {
+            "certificate": str(pki / "gateway.crt"),
+            "key": str(pki / "gateway.key"),
+            "clientCA": str(pki / "ca.crt"),
+        },
+        "virtualCluster": {
+            "server": f"https://{virtual.own}:{API_PORT}",
+            "certificateAuthority": str(pki / "ca.crt"),
+            "clientCertificate": str(pki / "syncer.crt"),
+            "clientKey": str(pki / "syncer.key"),
+            "frontProxyCertificate": str(pki / "front-proxy-client.crt"),
+            "frontProxyKey": str(pki / "front-proxy-client.key"),
+            "rootCA": str(pki / "ca.crt"),
+        },
+        "hostCluster": {"kubeconfig": str(virtual.directory / "host.kubeconfig")},
+        "operations": {"address": virtual.cluster.address, "port": OPERATIONS_PORT},
+    }
+
+
+def gateway_document(virtual: Virtual, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return the whole configuration: what the user chose, and the wiring.
+
+    Without root every listener keeps to the virtual cluster's own address, since all share one machine's ports.
+    """
+    listeners = chosen.get("controlPlane") or {}
+    if not virtual.instance.rooted:
+        own = {"bindAddress": virtual.cluster.address}
+        listeners = {**listeners, **{part: {**(listeners.get(part) or {}), **own} for part in ("proxy", "kubelet")}}
+    return {"gateway": gateway_section(virtual), **chosen, **({"controlPlane": listeners} if listeners else {})}
+
+
+def read_choices(path: Path) -> dict[str, Any]:
+    """Read the user's configuration file.
+
+    Raises ConfigError naming the file, the key and what was expected.
+    """
+    try:
+        document = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: a mapping is expected at the top")
+    if "gateway" in document:
+        raise ConfigError(f"{path}: gateway: local clusters are wired by `vgateway local` itself, leave this key out")
+    return document
+
+
+def check_choices(path: Path, chosen: dict[str, Any]) -> None:
+    """Refuse what the gateway would refuse, before anything is started. Raises ConfigError."""
+    try:
+        parse_config({"gateway": _EXAMPLE, **chosen})
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def ensure_gateway(virtual: Virtual, chosen: dict[str, Any]) -> None:
+    """Start the gateway, or start it anew when its configuration has changed."""
+    authority = virtual.authority
+    authority.issue("gateway", Identity("vgateway", hosts=(*SERVICE_NAMES, *virtual.hosts)))
+    authority.issue("syncer", SYNCER)
+    credentials = ensure_gateway_credentials(virtual.instance, virtual.name, virtual.directory / "host.kubeconfig")
+    config = write_private(virtual.directory / "gateway.yaml", gateway_document(virtual, chosen))
+    arguments = (sys.executable, "-m", "vgateway", "run", "--config", str(config))
+    virtual.instance.processes.ensure(
+        Program(f"{virtual.scope}/gateway", arguments, virtual.place, files=(config, credentials))
+    )
+
+
+def await_gateway(virtual: Virtual) -> None:
+    """Wait until the gateway says that it is ready."""
+    address = virtual.cluster.address
+    virtual.instance.processes.await_ready(f"{virtual.scope}/gateway", lambda: says_ready(address), READY_TAKES)
+
+
+def says_ready(address: str) -> bool:
+    """Say whether the gateway at this address is ready."""
+    connection = http.client.HTTPConnection(address, OPERATIONS_PORT, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+_EXAMPLE: dict[str, Any] = {
+    "name": "example",
+    "namespace": "example",
+    "address": "127.0.0.1",
+    "tls": {"certificate": "x", "key": "x", "clientCA": "x"},
+    "virtualCluster": {
+        "server": "https://127.0.0.1",
+        "certificateAuthority": "x",
+        "clientCertificate": "x",
+        "clientKey": "x",
+        "frontProxyCertificate": "x",
+        "frontProxyKey": "x",
+    },
+}

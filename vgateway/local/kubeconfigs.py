@@ -1,0 +1,49 @@
+"""Kubeconfigs, complete in themselves: certificates and tokens are inside, so that a file may be copied anywhere."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vgateway.local.pki import KeyPair
+
+
+def client_user(files: KeyPair) -> dict[str, Any]:
+    """Return the kubeconfig user that presents a certificate."""
+    return {"client-certificate-data": _encoded(files.certificate), "client-key-data": _encoded(files.key)}
+
+
+def kubeconfig(
+    server: str, authority: Path, user: dict[str, Any], name: str, namespace: str | None = None
+) -> dict[str, Any]:
+    """Build a kubeconfig with one context; ``name`` is what the user sees of it."""
+    context: dict[str, Any] = {"cluster": name, "user": name}
+    if namespace:
+        context["namespace"] = namespace
+    cluster = {"server": server, "certificate-authority-data": _encoded(authority)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": context}],
+    }
+
+
+def write_private(path: Path, document: dict[str, Any]) -> Path:
+    """Write YAML that only its owner may read, whole or not at all; an unchanged file is left alone."""
+    content = yaml.safe_dump(document, sort_keys=False)
+    if path.exists() and path.read_text() == content:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.new")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(content)
+    return partial.rename(path)
+
+
+def _encoded(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,140 @@
+"""The objects that setting clusters up puts into them: pure builders."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from vgateway.kube.names import Names
+from vgateway.kube.objects import Obj
+from vgateway.local.addresses import FRONT_PORT, KUBELET_PORT, KWOK_PORT
+
+GATEWAY_ACCOUNT = "vgateway"
+"""The ServiceAccount that the gateway is to the host."""
+
+KUBELET_CLIENT = "kube-apiserver-kubelet-client"
+RBAC = "rbac.authorization.k8s.io/v1"
+
+STREAM_RULES: tuple[dict[str, Any], ...] = (
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    {
+        "apiGroups": [""],
+        "resources": ["pods/exec", "pods/attach", "pods/portforward"],
+        "verbs": ["create", "get"],
+    },
+)
+"""What the gateway's kubelet needs on the host beside what the syncer's kinds say for themselves."""
+
+KWOK = "kwok.x-k8s.io/node"
+
+
+def host_namespace(name: str) -> str:
+    """Return the host namespace of the virtual cluster ``name``."""
+    return f"vgateway-{name}"
+
+
+def kubelet_client_binding() -> Obj:
+    """Let the API server speak to kubelets as more than an administrator's certificate would have to."""
+    return {
+        "apiVersion": RBAC,
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": KUBELET_CLIENT},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:kubelet-api-admin"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": KUBELET_CLIENT}],
+    }
+
+
+def tenant_objects(name: str, rules: Sequence[dict[str, Any]]) -> list[Obj]:
+    """Return what a virtual cluster has on the host before its gateway runs; ``rules`` are its whole rights there."""
+    namespace = host_namespace(name)
+    workload = Names(name, namespace).workload_service_account
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        _account(namespace, GATEWAY_ACCOUNT),
+        _account(namespace, workload),
+        {
+            "apiVersion": RBAC,
+            "kind": "Role",
+            "metadata": {"name": GATEWAY_ACCOUNT, "namespace": namespace},
+            "rules": [*rules, *STREAM_RULES],
+        },
+        {
+            "apiVersion": RBAC,
+            "kind": "RoleBinding",
+            "metadata": {"name": GATEWAY_ACCOUNT, "namespace": namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": GATEWAY_ACCOUNT},
+            "subjects": [{"kind": "ServiceAccount", "name": GATEWAY_ACCOUNT, "namespace": namespace}],
+        },
+        gateway_service(name),
+    ]
+
+
+def gateway_service(name: str) -> Obj:
+    """Return the Service by which pods reach their API server; what is behind it is listed by hand."""
+    ports = [
+        {"name": "https", "port": 443, "targetPort": FRONT_PORT, "protocol": "TCP"},
+        {"name": "kubelet", "port": KUBELET_PORT, "targetPort": KUBELET_PORT, "protocol": "TCP"},
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": host_namespace(name)},
+        "spec": {"ports": ports},
+    }
+
+
+def gateway_endpoints(name: str, address: str) -> Obj:
+    """Return where the gateway's Service leads: to the virtual cluster's place on the pod network."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": name,
+            "namespace": host_namespace(name),
+            "labels": {"kubernetes.io/service-name": name, "endpointslice.kubernetes.io/managed-by": "vgateway-local"},
+        },
+        "addressType": "IPv4",
+        "ports": [
+            {"name": "https", "port": FRONT_PORT, "protocol": "TCP"},
+            {"name": "kubelet", "port": KUBELET_PORT, "protocol": "TCP"},
+        ],
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+    }
+
+
+def kwok_node(name: str, address: str, *, tainted: bool) -> Obj:
+    """Return a make-believe node; ``tainted`` keeps away the pods that do not ask for one."""
+    spec = {"taints": [{"key": KWOK, "value": "fake", "effect": "NoSchedule"}]} if tainted else {}
+    capacity = {"cpu": "64", "memory": "256Gi", "pods": "1000", "ephemeral-storage": "1Ti"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "annotations": {KWOK: "fake", "node.alpha.kubernetes.io/ttl": "0"},
+            "labels": {"type": "kwok", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
+        },
+        "spec": spec,
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": address}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": KWOK_PORT}},
+            "allocatable": capacity,
+            "capacity": capacity,
+        },
+    }
+
+
+def token_request(seconds: int) -> Obj:
+    """Return what is asked for a service account's token."""
+    return {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": seconds},
+    }
+
+
+def _account(namespace: str, name: str) -> Obj:
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": namespace},
+        "automountServiceAccountToken": False,
+    }

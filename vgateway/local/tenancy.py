@@ -1,0 +1,58 @@
+"""A virtual cluster's share of the host cluster: one namespace, one Role, one Service, and the token of its gateway."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vgateway.local.errors import LocalError
+from vgateway.local.instance import Instance
+from vgateway.local.kubeapi import NAMESPACES, PODS, SERVICE_ACCOUNTS
+from vgateway.local.kubeconfigs import kubeconfig, write_private
+from vgateway.local.manifests import (
+    GATEWAY_ACCOUNT,
+    gateway_endpoints,
+    host_namespace,
+    tenant_objects,
+    token_request,
+)
+from vgateway.local.waiting import wait_until
+
+TOKEN_SECONDS = 365 * 24 * 3600
+LEAVING_TAKES = 90.0
+"""Seconds within which the host cluster removes a namespace and all that runs in it."""
+
+
+def settle(instance: Instance, name: str, rules: Sequence[dict[str, Any]]) -> str:
+    """Make what the virtual cluster has on the host; return the ClusterIP of its Service."""
+    applied = [instance.host_api.apply(manifest) for manifest in tenant_objects(name, rules)]
+    return str(applied[-1]["spec"]["clusterIP"])
+
+
+def publish(instance: Instance, name: str, address: str) -> None:
+    """Let the Service lead to the gateway; loopback addresses cannot be published."""
+    if instance.rooted:
+        instance.host_api.apply(gateway_endpoints(name, address))
+
+
+def ensure_gateway_credentials(instance: Instance, name: str, path: Path) -> Path:
+    """Write the gateway's kubeconfig for the host, unless it is there: a token with the rights of the Role only."""
+    if path.exists():
+        return path
+    namespace = host_namespace(name)
+    token_path = SERVICE_ACCOUNTS.path(namespace, GATEWAY_ACCOUNT, "token")
+    token = instance.host_api.ask("POST", token_path, token_request(TOKEN_SECONDS))["status"]["token"]
+    authority = instance.host_authority.files.certificate
+    document = kubeconfig(instance.host_api.server, authority, {"token": token}, GATEWAY_ACCOUNT, namespace)
+    return write_private(path, document)
+
+
+def leave_host(instance: Instance, name: str) -> None:
+    """Remove the namespace and wait until it is gone. Raises LocalError when the host cluster does not manage that."""
+    namespace, api = host_namespace(name), instance.host_api
+    if api.get(NAMESPACES, namespace) is None:
+        return
+    # Their own grace periods have nothing left to wait for: whoever could talk to the tenant is gone.
+    api.ask("DELETE", f"{PODS.path(namespace)}?gracePeriodSeconds=0")
+    api.ask("DELETE", NAMESPACES.path(name=namespace))
+    if not wait_until(lambda: api.get(NAMESPACES, namespace) is None, LEAVING_TAKES):
+        raise LocalError(f"the host namespace {namespace} did not go within {LEAVING_TAKES:.0f} s")
