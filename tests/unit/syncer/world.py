@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+import orjson
+
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostKey, Obj, Resource, VirtualKey
 from vgateway.syncer.kind import Kind, Side
@@ -46,7 +48,7 @@ from vgateway.syncer.view import BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_WAITING
 
 NOW = 1_790_000_000.0
 NAMES = Names("vc", "host-ns")
-SETTINGS = SyncerSettings(NAMES, "vc", "10.0.0.9")
+SETTINGS = SyncerSettings(NAMES, "vc", "10.0.0.9", virtual_version=lambda: "v1.36.3")
 RESOURCES = (PODS, SERVICES, CONFIGMAPS, SECRETS, NAMESPACES, NODES, ENDPOINTS, ENDPOINTSLICES)
 INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
     BY_REFERENCE: reference_values,
@@ -76,6 +78,8 @@ class Objects:
         return key in self.by_key
 
     def put(self, obj: Obj) -> Obj:
+        """Take over a copy, as an API server does: the two sides share nothing."""
+        obj = orjson.loads(orjson.dumps(obj))
         meta = obj["metadata"]
         meta.setdefault("uid", f"uid-{next(_uids)}")
         meta.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
@@ -111,9 +115,11 @@ class World:
     def perform(self, kind: Kind, key: VirtualKey, step: Step) -> None:  # noqa: C901 - one case per step
         match step:
             case CreateHost(resource, body):
-                self.host[resource].put(body)
+                made = self.host[resource].put(body)
+                if resource is PODS:
+                    made["status"] = {"phase": "Pending"}
             case CreateVirtual(resource, body):
-                self.virtual[resource].put({**body})
+                self.virtual[resource].put(body)
             case PatchHost(resource, where, patch):
                 self._patch(self.host[resource], where, patch)
             case PatchVirtual(resource, where, patch):
@@ -134,6 +140,7 @@ class World:
 
     def _patch(self, objects: Objects, where: HostKey | VirtualKey, patch: Obj) -> None:
         at = (where.namespace, where.name)
+        patch = orjson.loads(orjson.dumps(patch))
         objects.by_key[at] = _merge(objects.by_key[at], patch)
 
 
