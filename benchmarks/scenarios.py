@@ -21,7 +21,7 @@ from vgateway.local.progress import Progress, Step
 MIB = 1024 * 1024
 GET_SECONDS = 2
 RATE_SECONDS = 3
-TUNNEL_BYTES = 256 * MIB
+TUNNEL_BYTES = 512 * MIB
 WARM_WATCHES = 50
 WATCHES = 500
 WATCH_ROUNDS = 2
