@@ -20,7 +20,7 @@ from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.calls import Call, KubeletCall, parse_call
 from vgateway.kubelet.directory import NodeDirectory, PodDirectory, check_target, node_of
 from vgateway.kubelet.metrics import KubeletMetrics
-from vgateway.kubelet.rewrite import Twins, host_request, wants_upgrade
+from vgateway.kubelet.rewrite import PlainWords, Twins, host_request, wants_upgrade
 from vgateway.wire.relay import Relayed, relay
 from vgateway.wire.upstream import Upstream
 
@@ -83,7 +83,7 @@ class KubeletHandler:
             if isinstance(relayed, Relayed):
                 self._metrics.sent.labels(call.call.value).inc(relayed.sent)
         except GatewayError as error:
-            if call.call is Call.LOGS:
+            if call.call is Call.LOGS or isinstance(error, PlainWords):
                 return in_plain_words(error)
             raise
         return relayed
@@ -114,8 +114,10 @@ def pod_list(pods: Iterator[VirtualObj]) -> web.Response:
 
 
 def in_plain_words(error: GatewayError) -> web.Response:
-    """Refuse logs as a kubelet does: the API server quotes the body to its client, so a Status would be shown raw."""
-    return web.Response(status=error.code, text=error.message)
+    """Refuse as a kubelet does: the API server quotes the body to its client, so a Status would be shown raw."""
+    response = web.Response(status=error.code, text=error.message)
+    response.force_close()
+    return response
 
 
 @contextmanager

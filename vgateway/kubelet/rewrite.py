@@ -49,6 +49,8 @@ UPGRADE_HEADERS = frozenset(
         "sec-websocket-extensions",
     }
 )
+# A kubelet's refusal is a sentence; what is longer is a page that somebody else made.
+WORDS_LIMIT = 1024
 BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 
 
@@ -149,6 +151,10 @@ def without_bearer(protocols: str) -> str:
     return ", ".join(protocol for protocol in kept if not protocol.startswith(BEARER_PROTOCOL))
 
 
+class PlainWords(GatewayError):
+    """What a kubelet answered in plain text: its client expects no Status."""
+
+
 def host_refusal(twins: Twins, code: int, body: bytes) -> GatewayError:
     """Turn the host's answer that is no success into the tenant's: its words, in virtual names.
 
@@ -159,11 +165,13 @@ def host_refusal(twins: Twins, code: int, body: bytes) -> GatewayError:
         return GatewayError(502, f"the host cluster answered {code}", hop=HOST_HOP)
     status = _status(body)
     message = status.get("message")
-    if not isinstance(message, str) or not message:
-        return GatewayError(code, f"the host cluster answered {code}", hop=HOST_HOP)
-    reason = status.get("reason")
-    known = reason if isinstance(reason, str) and reason.isalpha() else None
-    return GatewayError(code, virtual_words(message, twins), reason=known)
+    if isinstance(message, str) and message:
+        reason = status.get("reason")
+        known = reason if isinstance(reason, str) and reason.isalpha() else None
+        return GatewayError(code, virtual_words(message, twins), reason=known)
+    if words := _plain_text(body):
+        return PlainWords(code, virtual_words(words, twins))
+    return GatewayError(code, f"the host cluster answered {code}", hop=HOST_HOP)
 
 
 def virtual_words(text: str, twins: Twins) -> str:
@@ -179,3 +187,12 @@ def _status(body: bytes) -> Mapping[str, object]:
     except orjson.JSONDecodeError:
         return {}
     return status if isinstance(status, dict) and status.get("kind") == "Status" else {}
+
+
+def _plain_text(body: bytes) -> str:
+    """Return a kubelet's own words, which the host API server passes on as they are; "" for anything else."""
+    try:
+        text = body.decode().strip()
+    except UnicodeDecodeError:
+        return ""
+    return text if len(text) <= WORDS_LIMIT and text[:1] not in {"<", "{", "["} else ""

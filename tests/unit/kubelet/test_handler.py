@@ -119,6 +119,18 @@ async def test_after_a_refused_upgrade_not_one_more_byte_of_the_client_reaches_t
     assert bytes(served.host.tunnelled + served.host.unasked) == b""
 
 
+async def test_a_kubelets_own_words_about_a_stream_stay_plain(tmp_path: Path) -> None:
+    words = b'container not found ("app") in web-x-default-x-vc'
+    async with gateway(tmp_path, lambda _: http(500, words), virtual=[WEB], host=[TWIN]) as served:
+        reader, writer = await served.connect(ADMIN)
+        writer.write(request("POST", EXEC, *SPDY) + request("GET", "/api/v1/secrets"))
+        reply = await read_reply(reader)
+        rest = await reader.read()
+
+    assert (reply.code, reply.body, rest) == (500, b'container not found ("app") in web', b"")
+    assert len(served.host.asked) == 1
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [
@@ -247,7 +259,7 @@ async def test_logs_come_as_the_host_sends_them(tmp_path: Path) -> None:
         (status(404, 'pods "web-x-default-x-vc" not found'), 404, b'pods "web" not found'),
         (chunked(404, 'pods "web-x-default-x-vc" not found'), 404, b'pods "web" not found'),
         (http(500, b"x" * 200_000), 500, b"the host cluster answered 500"),
-        (b"HTTP/1.1 500 Oops\r\nContent-Length: 50\r\n\r\ncut", 500, b"the host cluster answered 500"),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 50\r\n\r\n{cut", 500, b"the host cluster answered 500"),
         (http(500, b"<html>tenant-a</html>"), 500, b"the host cluster answered 500"),
         (http(302, b"", "Location: https://elsewhere/\r\n"), 502, b"the host cluster answered 302"),
     ],

@@ -6,6 +6,7 @@ from vgateway.kube.objects import HostKey, VirtualKey
 from vgateway.kubelet.calls import STREAMS, parse_call
 from vgateway.kubelet.rewrite import (
     Headers,
+    PlainWords,
     Twins,
     host_headers,
     host_refusal,
@@ -207,6 +208,12 @@ def test_a_redirect_or_that_the_host_does_not_know_us_is_the_gateways_failure(co
     assert (error.code, error.message, error.hop) == (502, f"the host cluster answered {code}", "host API server")
 
 
+def test_a_kubelets_own_words_stay_plain_and_are_told_in_virtual_names() -> None:
+    error = host_refusal(TWINS, 500, b'container not found ("app") in tenant-a/web-x-default-x-vc\n')
+
+    assert (type(error), error.code, error.message) == (PlainWords, 500, 'container not found ("app") in default/web')
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -215,6 +222,8 @@ def test_a_redirect_or_that_the_host_does_not_know_us_is_the_gateways_failure(co
         b'{"kind":"Pod","message":"web-x-default-x-vc"}',
         b"[1]",
         b'{"kind":"Status"}',
+        b"x" * 2000,
+        b"\xff\xfe",
         b'{"kind":"Status","message":3}',
         orjson.dumps(status_body(500, "cut off at the limit"))[:-3],
     ],
