@@ -189,10 +189,9 @@ def _bring_up_virtual(instance: Instance, state: State, name: str, wish: Wish) -
         launch_control_plane(virtual)
         publish(instance, name, cluster.address)
         finish_control_plane(virtual)
-    if not wish.environ.get("VGATEWAY_LOCAL_NO_GATEWAY"):
-        with instance.progress.step(f"gateway of {name}"):
-            ensure_gateway(virtual, _choices(virtual, wish))
-            await_gateway(virtual)
+    with instance.progress.step(f"gateway of {name}"):
+        ensure_gateway(virtual, _choices(virtual, wish))
+        await_gateway(virtual)
     return state
 
 

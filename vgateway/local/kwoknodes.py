@@ -1,5 +1,7 @@
 """Make-believe nodes, for many pods on a small machine, and the only nodes there can be without root."""
 
+from pathlib import Path
+
 from vgateway.local.addresses import KWOK_PORT, kwok_name
 from vgateway.local.controlplane import arguments
 from vgateway.local.hostcluster import user_kubeconfig
@@ -10,6 +12,7 @@ from vgateway.local.nodes import is_ready
 from vgateway.local.pki import Identity
 from vgateway.local.processes import Program
 
+STAGES = Path(__file__).with_name("kwok-stages.yaml")
 PROGRAM = "host/kwok"
 READY_TAKES = 120.0
 
@@ -20,6 +23,7 @@ def launch_kwok(instance: Instance, count: int, *, tainted: bool) -> None:
     server = instance.host_authority.issue("kwok-server", Identity("kwok-server", hosts=(address,)))
     options = arguments(
         {
+            "config": STAGES,
             "kubeconfig": user_kubeconfig(instance, "kwok"),
             "manage-nodes-with-annotation-selector": f"{KWOK}=fake",
             "cidr": instance.addresses.kwok_pods,
@@ -33,7 +37,7 @@ def launch_kwok(instance: Instance, count: int, *, tainted: bool) -> None:
     )
     program = (str(instance.programs["kwok"]), *options)
     listens = ((address, KWOK_PORT),)
-    instance.processes.ensure(Program(PROGRAM, program, instance.place("host"), listens=listens))
+    instance.processes.ensure(Program(PROGRAM, program, instance.place("host"), files=(STAGES,), listens=listens))
     for index in range(1, count + 1):
         name = kwok_name(index)
         if instance.host_api.get(NODES, name) is None:
