@@ -69,6 +69,7 @@ def bring_up(paths: Paths, cache: Path, wish: Wish, progress: Progress) -> State
     _bring_up_host(instance, state, archives)
     for name in wish.names:
         state = _bring_up_virtual(instance, state, name, wish)
+    instance.processes.refuse_dead(_programs_of(instance, state, wish.names))
     save_state(paths.state, state)
     return state
 
@@ -193,6 +194,13 @@ def _bring_up_virtual(instance: Instance, state: State, name: str, wish: Wish) -
         ensure_gateway(virtual, _choices(virtual, wish))
         await_gateway(virtual)
     return state
+
+
+def _programs_of(instance: Instance, state: State, names: Sequence[str]) -> list[str]:
+    """Return every program that must run now."""
+    nodes = [node_name(index) for index in range(1, state.nodes + 1)]
+    scopes = ["host", *nodes, *(f"virtual-{name}" for name in names)]
+    return [name for scope in scopes for name in instance.processes.names(scope)]
 
 
 def _choices(virtual: Virtual, wish: Wish) -> dict[str, Any]:

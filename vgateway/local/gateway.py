@@ -1,6 +1,5 @@
 """The gateway of a local virtual cluster: its certificates, its configuration file and its process."""
 
-import http.client
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from vgateway.local.pki import Identity
 from vgateway.local.processes import Program
 from vgateway.local.tenancy import ensure_gateway_credentials
 from vgateway.local.virtualcluster import Virtual
+from vgateway.local.waiting import says_yes
 
 READY_TAKES = 120.0
 """Seconds within which a gateway has read its part of both clusters."""
@@ -106,20 +106,8 @@ def ensure_gateway(virtual: Virtual, chosen: dict[str, Any]) -> None:
 
 def await_gateway(virtual: Virtual) -> None:
     """Wait until the gateway says that it is ready."""
-    address = virtual.cluster.address
-    virtual.instance.processes.await_ready(f"{virtual.scope}/gateway", lambda: says_ready(address), READY_TAKES)
-
-
-def says_ready(address: str) -> bool:
-    """Say whether the gateway at this address is ready."""
-    connection = http.client.HTTPConnection(address, OPERATIONS_PORT, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    probe = f"http://{virtual.cluster.address}:{OPERATIONS_PORT}/readyz"
+    virtual.instance.processes.await_ready(f"{virtual.scope}/gateway", lambda: says_yes(probe), READY_TAKES)
 
 
 _EXAMPLE: dict[str, Any] = {

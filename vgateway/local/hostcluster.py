@@ -78,7 +78,7 @@ def launch_host(instance: Instance) -> None:
 
 def finish_host(instance: Instance) -> None:
     """Wait for the API server, then start what works through it."""
-    instance.processes.await_ready(f"{SCOPE}/etcd", lambda: True, 1)
+    instance.processes.refuse_dead([f"{SCOPE}/etcd"])
     instance.processes.await_ready(API_SERVER, instance.host_api.is_ready, READY_TAKES)
     instance.host_api.apply(kubelet_client_binding())
     place = instance.place(SCOPE)

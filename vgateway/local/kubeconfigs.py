@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from vgateway.local.files import write_file
 from vgateway.local.pki import KeyPair
 
 
@@ -33,16 +34,8 @@ def kubeconfig(
 
 
 def write_private(path: Path, document: dict[str, Any]) -> Path:
-    """Write YAML that only its owner may read, whole or not at all; an unchanged file is left alone."""
-    content = yaml.safe_dump(document, sort_keys=False)
-    if path.exists() and path.read_text() == content:
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.new")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
-    partial.write_text(content)
-    return partial.rename(path)
+    """Write YAML that only its owner may read."""
+    return write_file(path, yaml.safe_dump(document, sort_keys=False), 0o600)
 
 
 def _encoded(path: Path) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vgateway.local.addresses import KUBELET_PORT, Addresses, node_name
+from vgateway.local.addresses import KUBELET_PORT, PROXY_HEALTH_PORT, Addresses, node_name
 from vgateway.local.images import PAUSE
 from vgateway.local.podnetwork import PLUGINS
 
@@ -132,6 +132,7 @@ def kube_proxy_config(addresses: Addresses, index: int, kubeconfig: Path) -> dic
         "clientConnection": {"kubeconfig": str(kubeconfig)},
         "clusterCIDR": str(addresses.pods),
         "hostnameOverride": node_name(index),
+        "healthzBindAddress": f"{addresses.node(index)}:{PROXY_HEALTH_PORT}",
         "oomScoreAdj": 0,
         # These limits are the machine's, not the namespace's.
         "conntrack": {"maxPerCore": 0},

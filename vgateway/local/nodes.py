@@ -5,9 +5,10 @@ from pathlib import Path
 
 import orjson
 
-from vgateway.local.addresses import Addresses, node_name
+from vgateway.local.addresses import PROXY_HEALTH_PORT, Addresses, node_name
 from vgateway.local.cgroups import end_group, mounted, unified
 from vgateway.local.errors import LocalError
+from vgateway.local.files import write_file
 from vgateway.local.hostcluster import user_kubeconfig, write_user_kubeconfig
 from vgateway.local.images import import_image
 from vgateway.local.instance import Instance
@@ -24,6 +25,7 @@ from vgateway.local.nodeconfig import (
 from vgateway.local.pki import Identity
 from vgateway.local.podnetwork import leases_of, network_list
 from vgateway.local.processes import Place, Program, find_program, run
+from vgateway.local.waiting import says_yes
 
 CONTAINERD_TAKES = 60.0
 READY_TAKES = 180.0
@@ -35,9 +37,9 @@ def launch_runtime(instance: Instance, index: int, nodes: int) -> None:
     name = node_name(index)
     files = instance.node_files(name)
     ensure_node(instance.addresses, index, nodes)
-    _write(files.plugins / "pods.conflist", orjson.dumps(_pod_network(instance.addresses, index, files)).decode())
-    _write(files.resolver, "# No name server: pods of this cluster ask their own.\n")
-    config = _write(files.directory / "containerd.toml", containerd_config(files))
+    write_file(files.plugins / "pods.conflist", orjson.dumps(_pod_network(instance.addresses, index, files)).decode())
+    write_file(files.resolver, "# No name server: pods of this cluster ask their own.\n")
+    config = write_file(files.directory / "containerd.toml", containerd_config(files))
     arguments = (find_program("containerd"), f"--config={config}", "--log-level=warn")
     instance.processes.ensure(Program(f"{name}/containerd", arguments, _place(instance, index), files=(config,)))
 
@@ -56,10 +58,11 @@ def finish_node(instance: Instance, index: int, archives: list[Path]) -> None:
 
 
 def await_node(instance: Instance, index: int) -> None:
-    """Wait until the host cluster counts on the node."""
+    """Wait until the host cluster counts on the node and services lead somewhere on it."""
     name = node_name(index)
-    kubelet = f"{name}/kubelet"
-    instance.processes.await_ready(kubelet, lambda: is_ready(instance.host_api, name), READY_TAKES)
+    processes, proxy = instance.processes, f"http://{instance.addresses.node(index)}:{PROXY_HEALTH_PORT}/healthz"
+    processes.await_ready(f"{name}/kubelet", lambda: is_ready(instance.host_api, name), READY_TAKES)
+    processes.await_ready(f"{name}/kube-proxy", lambda: says_yes(proxy), READY_TAKES)
 
 
 def end_node(instance: Instance, index: int) -> None:
@@ -113,14 +116,14 @@ def _kubelet(instance: Instance, index: int) -> tuple[str, tuple[str, ...], Path
     credentials = write_user_kubeconfig(
         instance, files.directory / "kubelet.kubeconfig", name, Identity(f"system:node:{name}", ("system:nodes",))
     )
-    path = _write(files.directory / "kubelet.json", orjson.dumps(config).decode())
+    path = write_file(files.directory / "kubelet.json", orjson.dumps(config).decode())
     return "kubelet", kubelet_arguments(path, credentials, files, name, address), path
 
 
 def _kube_proxy(instance: Instance, index: int) -> tuple[str, tuple[str, ...], Path]:
     directory = instance.paths.node(node_name(index))
     config = kube_proxy_config(instance.addresses, index, user_kubeconfig(instance, "kube-proxy"))
-    path = _write(directory / "kube-proxy.json", orjson.dumps(config).decode())
+    path = write_file(directory / "kube-proxy.json", orjson.dumps(config).decode())
     return "kube-proxy", (f"--config={path}",), path
 
 
@@ -129,7 +132,7 @@ def _import_once(files: NodeFiles, archive: Path) -> None:
     done = files.directory / "imported" / f"{archive.parent.name}-{archive.name}"
     if not done.exists():
         import_image(files.socket, archive)
-        _write(done, "")
+        write_file(done, "")
 
 
 def _answers(socket: Path) -> bool:
@@ -140,9 +143,3 @@ def _answers(socket: Path) -> bool:
     except LocalError:
         return False
     return True
-
-
-def _write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from vgateway.local.files import write_file
+
 VALID = datetime.timedelta(days=3650)
 SKEW = datetime.timedelta(minutes=5)
 
@@ -99,8 +101,8 @@ def ensure_signing_key(directory: Path, name: str = "service-account") -> KeyPai
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        _write_file(files.key, _key_pem(key), 0o600)
-        _write_file(files.certificate, public, 0o644)
+        write_file(files.key, _key_pem(key), 0o600)
+        write_file(files.certificate, public, 0o644)
     return files
 
 
@@ -161,20 +163,11 @@ def _key_usage(*, signs: bool) -> x509.KeyUsage:
 
 def _write(files: KeyPair, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
     files.certificate.unlink(missing_ok=True)
-    _write_file(files.key, _key_pem(key), 0o600)
-    _write_file(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    write_file(files.key, _key_pem(key), 0o600)
+    write_file(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write_file(path: Path, content: bytes, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.new")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=mode)
-    partial.write_bytes(content)
-    partial.rename(path)

@@ -142,6 +142,12 @@ class Processes:
         if ended:
             raise LocalError(self._failure(name, "ended"))
 
+    def refuse_dead(self, names: Iterable[str]) -> None:
+        """Raise LocalError with the last lines of its log for the first program that does not run any more."""
+        for name in names:
+            if self.running(name) is None:
+                raise LocalError(self._failure(name, "ended"))
+
     def _failure(self, name: str, what: str) -> str:
         return f"{name} {what}; the end of {self.log(name)}:\n{last_lines(self.log(name), LOG_LINES)}"
 

@@ -12,6 +12,7 @@ import orjson
 
 from vgateway.local.addresses import Addresses
 from vgateway.local.errors import LocalError
+from vgateway.local.files import write_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,4 @@ def parse_state(document: Mapping[str, Any]) -> State:
 
 def save_state(path: Path, state: State) -> None:
     """Write the record; it changes whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".new")
-    partial.write_bytes(orjson.dumps(asdict(state), option=orjson.OPT_INDENT_2))
-    partial.rename(path)
+    write_file(path, orjson.dumps(asdict(state), option=orjson.OPT_INDENT_2))

@@ -1,7 +1,9 @@
-"""Waiting for something on this machine to become true: the one place that sleeps."""
+"""Waiting for something on this machine to become true: the one place that sleeps, and what it looks at over HTTP."""
 
+import http.client
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 INTERVAL = 0.1
 """Seconds between two looks."""
@@ -15,3 +17,16 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(INTERVAL)
     return True
+
+
+def says_yes(url: str) -> bool:
+    """Say whether a health probe answers 200; one that does not answer says no."""
+    probe = urlsplit(url)
+    connection = http.client.HTTPConnection(probe.hostname or "", probe.port, timeout=5)
+    try:
+        connection.request("GET", probe.path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
