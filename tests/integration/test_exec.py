@@ -139,14 +139,16 @@ def test_copying_a_directory_there_and_back_keeps_every_byte(
     assert (back / "a name with spaces").read_text() == "text\n"
 
 
-@pytest.mark.parametrize("command", ["exec", "logs"])
-def test_a_pod_that_is_not_there_is_named_as_the_tenant_knows_it(tenant: Kubectl, shell: Shell, command: str) -> None:
+@pytest.mark.parametrize("command", [("exec", "absent", "--", "true"), ("logs", "absent"), ("attach", "absent")])
+def test_a_pod_that_is_not_there_is_named_as_the_tenant_knows_it(
+    tenant: Kubectl, direct: Kubectl, shell: Shell, command: tuple[str, ...]
+) -> None:
     namespace, _ = shell
-    arguments = ["exec", "-n", namespace, "absent", "--", "true"] if command == "exec" else ["logs", "absent"]
 
-    done = tenant.run(*arguments)
+    done = tenant.run("-n", namespace, *command)
 
-    assert done.stderr == b'Error from server (NotFound): pods "absent" not found\n'
+    assert b'pods "absent" not found' in done.stderr
+    assert done.stderr == direct.run("-n", namespace, *command).stderr
 
 
 def test_the_user_who_may_not_exec_is_refused_by_the_virtual_cluster(tenant: Kubectl, shell: Shell) -> None:
@@ -166,7 +168,7 @@ def test_a_client_that_is_killed_ends_the_program_in_the_container(tenant: Kubec
         looked = tenant.run("exec", "-n", namespace, pod, "--", "sh", "-c", f"ps | grep -v grep | grep -c {mark}")
         return looked.stdout.strip() != b"0"
 
-    with tenant.started("exec", "-i", "-n", namespace, pod, "--", "sh", "-c", f": {mark}; cat") as process:
+    with tenant.started("exec", "-i", "-n", namespace, pod, "--", "sh", "-c", f": {mark}; cat; true") as process:
         assert process.stdin is not None
         eventually(alive)
         process.kill()

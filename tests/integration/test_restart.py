@@ -88,7 +88,7 @@ def test_at_rest_nothing_is_written_to_the_host(
 ) -> None:
     tenant.apply(with_namespace(deployment("web", 2), namespace))
     tenant.ok("rollout", "status", "-n", namespace, "deployment/web", "--timeout=180s")
-    mine = ("-n", host_namespace, "-l", "vcluster.loft.sh/managed-by")
+    mine = ("-n", host_namespace, "-l", f"vcluster.loft.sh/namespace={namespace}")
     kinds = "pods,services,configmaps,secrets"
 
     def versions() -> dict[str, str]:

@@ -1,8 +1,10 @@
 """A tenant's ordinary workloads: what they bring runs on the host, and what happens there is seen by the tenant."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.integration.conftest import with_namespace
@@ -77,7 +79,7 @@ def test_configuration_that_a_pod_refers_to_follows_it_and_its_changes(
     eventually(lambda: not host.json("get", "configmaps,secrets", "-n", host_namespace, *mine)["items"])
 
 
-def test_a_pod_reaches_its_own_api_server_with_its_own_token(tenant: Kubectl, namespace: str) -> None:
+def test_a_pod_reaches_its_own_api_server_with_its_own_token(tenant: Kubectl, namespace: str, tmp_path: Path) -> None:
     tenant.apply(with_namespace(shell_pod("client"), namespace))
     tenant.ok("wait", "-n", namespace, "pod/client", *READY)
     script = """
@@ -90,11 +92,20 @@ def test_a_pod_reaches_its_own_api_server_with_its_own_token(tenant: Kubectl, na
         "exec", "-n", namespace, "client", "--", "sh", "-c", script, "x", namespace
     ).splitlines()
 
-    who = tenant.json("auth", "whoami", "--token", token)["status"]["userInfo"]
+    who = with_token(tenant, token, tmp_path).json("auth", "whoami")["status"]["userInfo"]
     assert who["username"] == f"system:serviceaccount:{namespace}:default"
     assert who["extra"]["authentication.kubernetes.io/pod-name"] == ["client"]
     assert address.endswith(" 443")
     assert reached == "reached"
+
+
+def with_token(kubectl: Kubectl, token: str, place: Path) -> Kubectl:
+    """Return a kubectl that shows nothing but a bearer token."""
+    config = kubectl.json("config", "view", "--raw", "--minify")
+    config["users"][0]["user"] = {"token": token}
+    path = place / "kubeconfig"
+    path.write_bytes(orjson.dumps(config))
+    return Kubectl(kubectl.program, path)
 
 
 def test_a_service_answers_at_the_address_the_tenant_sees(tenant: Kubectl, namespace: str) -> None:
