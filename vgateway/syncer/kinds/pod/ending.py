@@ -37,11 +37,15 @@ def _grace(pod: VirtualObj | HostObj) -> int | None:
 
 
 def bereave(virtual: VirtualObj) -> Iterator[Step]:
-    """Let the tenant's pod go: nothing of it runs any more."""
-    if not is_terminal(virtual) and metadata(virtual).get("finalizers"):
+    """Let the tenant's pod go: nothing of it runs any more.
+
+    A pod without grace and finalizers is still there when the deletion broke off between the API server's two writes.
+    """
+    held = metadata(virtual).get("finalizers")
+    if held and not is_terminal(virtual):
         # Whoever holds it waits for an end: jobs count pods by their phase.
         yield PatchVirtual(PODS, virtual_key(virtual), {"status": {"phase": "Failed"}}, "status")
-    if metadata(virtual).get("deletionGracePeriodSeconds") != 0:
+    if metadata(virtual).get("deletionGracePeriodSeconds") != 0 or not held:
         yield DeleteVirtual(PODS, virtual_key(virtual), uid(virtual), "it no longer runs on the host", 0)
 
 
