@@ -29,7 +29,7 @@ from vgateway.local.state import VirtualCluster
 
 TENANT = Identity("kubernetes-admin", (MASTERS,))
 STOPPING_TAKES = 5.0
-"""Seconds that programs of a virtual cluster get to end by themselves."""
+"""Seconds that a gateway gets to end its streams."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ def finish_control_plane(virtual: Virtual) -> None:
 def end_virtual(virtual: Virtual, nodes: int) -> None:
     """Take a virtual cluster away from this machine; what it had on the host cluster is not touched."""
     instance = virtual.instance
-    instance.processes.stop(instance.processes.names(virtual.scope), grace=STOPPING_TAKES)
+    instance.processes.stop([f"{virtual.scope}/gateway"], grace=STOPPING_TAKES)
+    instance.processes.stop(instance.processes.names(virtual.scope))
     if instance.rooted:
         index = place_of_virtual_clusters(nodes)
         leave(instance.addresses, virtual.name, index, _leases(instance, index))
