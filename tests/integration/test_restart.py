@@ -54,7 +54,7 @@ def test_killed_while_pods_come_and_go_it_leaves_no_orphan_and_no_duplicate(
     # The tenant's cluster goes on meanwhile: pods are deleted and created behind the gateway's back.
     direct.ok("delete", "pods", "-n", namespace, "-l", "app=web", "--grace-period=0", "--force", "--wait=false")
     direct.ok("scale", "-n", namespace, "deployment/web", f"--replicas={REPLICAS // 2}")
-    clusters.up(TENANT)
+    clusters.local("up", TENANT)
 
     tenant.ok("rollout", "status", "-n", namespace, "deployment/web", "--timeout=180s")
     wanted = eventually(
@@ -78,7 +78,7 @@ def test_killed_during_a_stream_the_client_is_told_and_the_next_stream_works(
         while process.stdout.read(1_000_000):
             pass
         assert process.wait(timeout=60) != 0
-    clusters.up(TENANT)
+    clusters.local("up", TENANT)
 
     assert tenant.ok("exec", "-n", namespace, "deployment/web", "--", "echo", "back") == "back\n"
 
@@ -98,7 +98,7 @@ def test_at_rest_nothing_is_written_to_the_host(
     # A restart reads everything anew: if anything were rewritten, this is when.
     settled = eventually(versions, lambda found: found == versions())
     kill_gateway(clusters)
-    clusters.up(TENANT)
+    clusters.local("up", TENANT)
     tenant.ok("get", "pods", "-n", namespace)
 
     assert versions() == settled
