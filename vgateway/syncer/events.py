@@ -3,6 +3,7 @@
 The same sentence about the same object is written again only after many others or a restart.
 """
 
+import re
 from collections import OrderedDict
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 SOURCE = "vgateway"
 REMEMBERED = 10_000
+_FIGURES = re.compile(r"\d+")
 # The API server's limit on an Event's message.
 MESSAGE_BYTES = 1024
 
@@ -62,7 +64,8 @@ class Teller:
         self, resource: Resource, virtual: VirtualObj, reason: str, message: str, *, warning: bool = True
     ) -> None:
         """Write the Event unless the same was said of this object before."""
-        sentence = (uid(virtual), reason, message)
+        # A quota's figures move with every try; the sentence stays the same.
+        sentence = (uid(virtual), reason, _FIGURES.sub("#", message))
         if sentence in self._told:
             self._told.move_to_end(sentence)
             return

@@ -1,0 +1,67 @@
+from typing import Any
+
+import pytest
+
+from tests.unit.syncer.world import World, a_pod, host_of, writes
+from vgateway.kube.objects import Obj, VirtualKey, VirtualObj
+from vgateway.syncer.kinds.pod import PodKind
+from vgateway.syncer.kinds.pod.updates import GATES, IMAGES, first_marks, spec_patch
+from vgateway.syncer.resources import PODS
+from vgateway.syncer.steps import PatchHost
+
+
+def container(image: str, name: str = "c") -> Obj:
+    return {"name": name, "image": image}
+
+
+def marks(spec: Obj) -> dict[str, str]:
+    return first_marks(VirtualObj({"spec": spec}))
+
+
+def test_a_new_image_is_pushed_by_the_containers_name() -> None:
+    before, now = {"containers": [container("a:1")]}, {"containers": [container("a:2")]}
+    patch = spec_patch(now, before, marks(before))
+    assert patch["spec"] == {"containers": [{"name": "c", "image": "a:2"}]}
+    assert patch["metadata"]["annotations"][IMAGES] == marks(now)[IMAGES]
+
+
+def test_an_image_that_the_hosts_admission_changed_stays_changed() -> None:
+    spec = {"containers": [container("a:1")]}
+    assert spec_patch(spec, {"containers": [container("mirror/a:1")]}, marks(spec)) == {}
+
+
+@pytest.mark.parametrize(
+    ("virtual", "host", "patch"),
+    [
+        pytest.param(
+            {"tolerations": [{"key": "a"}]},
+            {"tolerations": [{"key": "host"}]},
+            {"tolerations": [{"key": "host"}, {"key": "a"}]},
+            id="a toleration is added to the host's own",
+        ),
+        pytest.param({"activeDeadlineSeconds": 5}, {}, {"activeDeadlineSeconds": 5}, id="a deadline is pushed"),
+        pytest.param({}, {"activeDeadlineSeconds": 5}, {}, id="a deadline that the host set stays"),
+    ],
+)
+def test_the_few_fields_that_may_change_are_pushed(virtual: Obj, host: Obj, patch: Obj) -> None:
+    assert spec_patch(virtual, host, {}).get("spec", {}) == patch
+
+
+def test_the_tenant_lifts_its_own_gates_and_never_the_hosts() -> None:
+    first = {"schedulingGates": [{"name": "own"}]}
+    host: dict[str, Any] = {"schedulingGates": [{"name": "own"}, {"name": "queue"}]}
+    assert marks(first)[GATES] == "own"
+    assert spec_patch({}, host, {GATES: "own"})["spec"] == {"schedulingGates": [{"name": "own", "$patch": "delete"}]}
+    assert spec_patch({}, {"schedulingGates": [{"name": "queue"}]}, {GATES: "own"}) == {}
+
+
+def test_an_ephemeral_container_is_added_through_its_own_subresource() -> None:
+    world, key = World(), VirtualKey("default", "web")
+    pod = world.virtual[PODS].put(a_pod())
+    world.round(PodKind(), key)
+    assert "ephemeralContainers" not in host_of(world, PODS, "web")["spec"]
+    pod["spec"]["ephemeralContainers"] = [container("busybox", "debug")]
+    (step,) = writes(world.round(PodKind(), key))
+    assert isinstance(step, PatchHost)
+    assert (step.subresource, step.strategic) == ("ephemeralcontainers", True)
+    assert world.plan(PodKind(), key) == []
