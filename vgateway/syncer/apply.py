@@ -75,7 +75,7 @@ class Applier:
             if step.otherwise is None or not refuses_addresses(error):
                 raise
             made = await self._make_host(step.resource, step.otherwise)
-        return _shows(Side.HOST, step.resource, made)
+        return _shows(Side.HOST, step.resource, made, news=step.otherwise is not None)
 
     async def _make_host(self, resource: Resource, body: Obj) -> Obj:
         meta = body["metadata"]
@@ -99,7 +99,7 @@ class Applier:
             if step.otherwise is None or not refuses_addresses(error):
                 raise
             now = await self._host.patch(*where, step.otherwise, subresource=step.subresource, kind=kind)
-        return _shows(Side.HOST, step.resource, now)
+        return _shows(Side.HOST, step.resource, now, news=step.otherwise is not None)
 
     async def _delete_host(self, step: DeleteHost) -> Awaited:
         self._count("host", "delete", step.resource)
@@ -181,10 +181,11 @@ def binding(step: Bind) -> dict[str, Any]:
     }
 
 
-def _shows(side: Side, resource: Resource, obj: Obj) -> Awaited:
+def _shows(side: Side, resource: Resource, obj: Obj, *, news: bool = False) -> Awaited:
+    """Return what the store will show; ``news`` when the server has put in what was not ours to choose."""
     meta = obj["metadata"]
     shown = at_version(meta.get("uid", ""), meta.get("resourceVersion", ""))
-    version = meta.get("resourceVersion", "")
+    version = "" if news else meta.get("resourceVersion", "")
     return Awaited(side, resource, meta.get("namespace") or "", meta["name"], shown, version)
 
 

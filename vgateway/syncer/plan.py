@@ -81,9 +81,9 @@ def _agree(kind: SyncedKind, virtual: VirtualObj, host: HostObj, seen: Seen, vie
     if meta:
         changes.host["metadata"] = meta
     key = VirtualKey(virtual["metadata"].get("namespace") or "", virtual["metadata"]["name"])
+    yield from kind.agree(virtual, host, view)
     if changes.host:
         yield PatchHost(kind.resource, host_key(host), changes.host)
-    yield from kind.agree(virtual, host, view)
     if changes.virtual:
         yield PatchVirtual(kind.resource, key, changes.virtual)
     if changes.virtual_status:

@@ -144,8 +144,9 @@ def without_addresses(spec: Obj) -> Obj:
 def _change_type(virtual: VirtualObj, host: HostObj) -> PatchHost:
     """Push the type with everything that hangs on it; what the host cannot give it chooses itself."""
     spec = virtual["spec"]
-    gone = {name: None for name in (*ALLOCATED, "ports") if name in host["spec"] and name not in spec}
-    wanted = {name: spec[name] for name in (*ALLOCATED, "ports", "type") if name in spec}
+    fields = (*ALLOCATED, *PUSHED, "ports")
+    gone = {name: None for name in fields if name in host["spec"] and name not in spec}
+    wanted = {name: spec[name] for name in (*fields, "type") if name in spec}
     modest = without_addresses(wanted)
     return PatchHost(SERVICES, host_key(host), {"spec": wanted | gone}, otherwise={"spec": modest | gone})
 

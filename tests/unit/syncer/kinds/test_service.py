@@ -141,3 +141,15 @@ def test_what_is_kept_on_the_host_copy_is_the_whole_service(world: World) -> Non
     kept = orjson.loads(keep.patch["metadata"]["annotations"][REMADE])
     assert (kept["metadata"]["name"], kept["spec"]["clusterIP"]) == ("web", "10.96.7.7")
     assert NAMES.host_name("web", "default") not in orjson.dumps(kept).decode()
+
+
+def test_a_type_and_what_it_requires_change_in_one_write_before_anything_else(world: World) -> None:
+    spec = the_virtual(world)["spec"]
+    spec |= {"type": "ExternalName", "externalName": "example.com"}
+    world.round(KIND, KEY)
+    del spec["externalName"]
+    spec["type"] = "ClusterIP"
+    first = writes(world.plan(KIND, KEY))[0]
+    assert isinstance(first, PatchHost)
+    assert first.patch["spec"]["type"] == "ClusterIP"
+    assert first.patch["spec"]["externalName"] is None
