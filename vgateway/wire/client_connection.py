@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from vgateway.errors import status_body
 from vgateway.wire.headers import tunnel_protocol
@@ -103,7 +103,12 @@ class ClientConnection(RequestHandler):
         super().data_received(data)
         if upgraded or not self._messages:
             return
+        unfinished = self._payload
         message, self._payload = self._messages[-1]
+        if type(message) is not RawRequestMessage and not unfinished.is_eof():
+            # The parser gave up within a body and told nobody who reads it.
+            unfinished.set_exception(RequestPayloadError("its framing is broken"))
+            return
         # aiohttp knows the upgrades of browsers only; SPDY goes the same way from here on.
         if (
             not self._upgraded

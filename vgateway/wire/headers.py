@@ -30,8 +30,9 @@ def request_head(
 
     Raises ``GatewayError`` 400 for a value that would not be one header line.
     """
-    if not _METHOD.fullmatch(outgoing.method) or _UNFIT_FOR_TARGET.search(outgoing.target):
-        raise GatewayError(400, "the request line holds characters that may not be there")
+    target = outgoing.target
+    if not _METHOD.fullmatch(outgoing.method) or _UNFIT_FOR_TARGET.search(target) or not target.startswith("/"):
+        raise GatewayError(400, "the request line is none that may be passed on")
     lines = [f"{outgoing.method} {outgoing.target} HTTP/1.{minor}"]
     lines += [f"{name}: {value}" for name, value in outgoing.headers]
     if not any(name in ("Host", "host") for name, _ in outgoing.headers):

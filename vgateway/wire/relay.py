@@ -88,7 +88,7 @@ def _body_framing(request: web.BaseRequest) -> tuple[list[str], bool]:
     if message.chunked:
         lines.append("Transfer-Encoding: chunked")
         if message.version != HttpVersion11:
-            raise GatewayError(400, "chunks in an HTTP/1.0 request")
+            raise GatewayError(400, "chunks in a request of an old protocol version")
     elif (length := headers.get("Content-Length")) is not None:
         lines.append(f"Content-Length: {length}")
     expect = headers.get("Expect")

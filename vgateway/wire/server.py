@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import structlog
 from aiohttp import http_parser, web
+from aiohttp.http import HttpVersion10
 
 from vgateway.errors import ConfigError, GatewayError
 from vgateway.wire.client_connection import ClientConnection, Peer, client_of, message_of
@@ -147,6 +148,7 @@ class Listener:
         client.response_begun = False
         began = time.monotonic()
         try:
+            _check_version(request)
             response = await self.handler(request)
         except GatewayError as error:
             response = self._failure(request, error)
@@ -203,6 +205,11 @@ class Listener:
         for client in list(server.open):
             _cut(client)
         await server.shutdown(1.0)
+
+
+def _check_version(request: web.BaseRequest) -> None:
+    if request.version < HttpVersion10:
+        raise GatewayError(400, "HTTP/1.1 is spoken here")
 
 
 def _cut(client: ClientConnection) -> None:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 READ = 64 * 1024
-DEADLINE = 60.0
+DEADLINE = 15.0
 
 
 class Cut(Exception):
@@ -205,7 +205,12 @@ class Upstream:
 
 def connect(port: int, context: ssl.SSLContext | None) -> Stream:
     """Connect as a client."""
-    return Stream(socket.create_connection(("127.0.0.1", port), timeout=DEADLINE), context, server=False)
+    peer = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+    try:
+        return Stream(peer, context, server=False)
+    except BaseException:
+        peer.close()
+        raise
 
 
 def blocks(size: int, seed: int = 1) -> Iterator[bytes]:
