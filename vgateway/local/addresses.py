@@ -59,8 +59,8 @@ class Addresses:
 
     @property
     def kwok_pods(self) -> IPv4Network:
-        """The make-believe addresses of pods on kwok nodes."""
-        return IPv4Network((self._at(32 << 8), 19))
+        """The make-believe addresses of pods on kwok nodes; not loopback's, which no endpoint may have."""
+        return IPv4Network((f"10.{self.number}.32.0", 19))
 
     @property
     def services(self) -> IPv4Network:

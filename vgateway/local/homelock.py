@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from vgateway.local.locks import exclusive
 from vgateway.local.paths import Paths
@@ -13,7 +13,12 @@ from vgateway.local.progress import Progress
 def changing(paths: Paths, progress: Progress) -> Iterator[None]:
     """Hold the state directory for changes; wait while somebody else does."""
     while True:
-        with exclusive(paths.lock, f"another command on {paths.home}", progress) as descriptor:
+        with ExitStack() as held:
+            try:
+                descriptor = held.enter_context(exclusive(paths.lock, f"another command on {paths.home}", progress))
+            except FileNotFoundError:
+                # The directory went away between its making and ours of the lock.
+                continue
             if _is_current(paths, descriptor):
                 yield
                 return

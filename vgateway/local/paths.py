@@ -5,6 +5,7 @@ because a socket's path must be short.
 """
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,4 +82,6 @@ def run_root(environ: Mapping[str, str], *, rooted: bool) -> Path:
     """Return the directory in which instances of this machine reserve their numbers."""
     if rooted:
         return Path("/run/vgateway")
-    return Path(environ.get("XDG_RUNTIME_DIR") or f"/tmp/vgateway-{os.getuid()}") / "vgateway"  # noqa: S108 - a directory per user, made private
+    private = environ.get("XDG_RUNTIME_DIR")
+    # A directory per user, which is made private.
+    return Path(private) / "vgateway" if private else Path(tempfile.gettempdir()) / f"vgateway-{os.getuid()}"

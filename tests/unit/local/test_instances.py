@@ -1,0 +1,32 @@
+from ipaddress import IPv4Network
+from itertools import islice
+from pathlib import Path
+
+from vgateway.local.instances import candidates, parse_routes, release, reserve, reserved
+
+
+def test_two_state_directories_get_two_numbers_and_each_keeps_its_own(tmp_path: Path) -> None:
+    root, one, other = tmp_path / "run", tmp_path / "one", tmp_path / "other"
+    first, second = reserve(root, one, rooted=False), reserve(root, other, rooted=False)
+    assert first != second
+    assert reserve(root, one, rooted=False) == reserved(root, one) == first
+
+
+def test_a_released_number_is_free_and_the_last_one_leaves_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    number = reserve(root, tmp_path / "one", rooted=False)
+    release(root, number)
+    assert reserved(root, tmp_path / "one") is None
+    assert not root.exists()
+
+
+def test_networks_in_use_and_taken_ports_are_passed_over() -> None:
+    taken = [IPv4Network("10.251.7.0/24"), IPv4Network("10.252.0.0/15")]
+    free = candidates(rooted=True, taken=taken, listens=lambda address, _port: address != "127.254.0.1")
+    assert list(islice(free, 2)) == [250, 249]
+
+
+def test_routes_are_read_without_the_default_one() -> None:
+    listed = '[{"dst":"default"},{"dst":"10.1.0.0/16"},{"type":"local","dst":"10.1.0.1"}]'
+    assert parse_routes(listed) == [IPv4Network("10.1.0.0/16"), IPv4Network("10.1.0.1/32")]
+    assert parse_routes("") == []
