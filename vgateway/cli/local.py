@@ -40,14 +40,16 @@ def up(
     config: Annotated[Path | None, typer.Option(help="Configuration of the gateways, without its gateway key.")] = None,
     owner_pid: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Start the clusters, or repair and change those that run; prints what to type next."""
+    """Start virtual clusters and what they stand on, or repair them; without a NAME those that are there, else demo."""
     if store not in {None, "sqlite", "etcd"}:
         raise typer.BadParameter(f"sqlite or etcd is expected, not {store}", param_hint="--store")
     chosen = read_choices(config) if config else None
     if config and chosen is not None:
         check_choices(config, chosen)
+    paths, progress = Paths(state_home(os.environ)), _progress()
+    known = load_state(paths.state)
     wish = Wish(
-        names=tuple(check_name(name) for name in names or [DEFAULT]),
+        names=tuple(check_name(name) for name in names or (known and known.virtual) or [DEFAULT]),
         rules=host_role_rules(KINDS),
         nodes=nodes,
         kwok_nodes=kwok_nodes,
@@ -55,7 +57,6 @@ def up(
         chosen=chosen,
         owner=owner_pid,
     )
-    paths, progress = Paths(state_home(os.environ)), _progress()
     with changing(paths, progress):
         state = bring_up(paths, cache_home(os.environ), wish, progress)
     progress.say(_next_steps(paths, state, wish.names[0]))

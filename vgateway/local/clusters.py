@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vgateway.local import hostcluster, virtualcluster
 from vgateway.local.addresses import node_name
 from vgateway.local.debian import NODE_PACKAGES, ensure_packages
 from vgateway.local.errors import LocalError
@@ -13,7 +14,7 @@ from vgateway.local.gateway import await_gateway, ensure_gateway, read_choices
 from vgateway.local.hostcluster import finish_host, launch_host
 from vgateway.local.images import ensure_images
 from vgateway.local.instance import Instance
-from vgateway.local.instances import reserve
+from vgateway.local.instances import reclaim, reserve
 from vgateway.local.kubeapi import NODES
 from vgateway.local.kubeconfigs import write_private
 from vgateway.local.kwoknodes import await_kwok, launch_kwok, remove_kwok
@@ -22,7 +23,7 @@ from vgateway.local.nodes import await_node, end_node, finish_node, launch_runti
 from vgateway.local.paths import Paths, run_root
 from vgateway.local.processes import Processes
 from vgateway.local.progress import Progress
-from vgateway.local.state import State, VirtualCluster, load_state, save_state
+from vgateway.local.state import State, VirtualCluster, load_state, refuse_strangers, save_state
 from vgateway.local.tenancy import publish, settle
 from vgateway.local.toolchain import ensure_programs
 from vgateway.local.virtualcluster import Virtual, finish_control_plane, launch_control_plane, take_place
@@ -56,7 +57,7 @@ def bring_up(paths: Paths, cache: Path, wish: Wish, progress: Progress) -> State
 
     Raises LocalError with what failed; what was made until then stays, for the next ``up`` or ``down``.
     """
-    before = load_state(paths.state) or _reserve(paths, wish)
+    before = _found(paths, wish) or _reserve(paths, wish)
     state = wanted(before, wish)
     programs = ensure_programs(needed_programs(state), cache, progress)
     archives = _prepare_machine(state, cache, progress)
@@ -113,6 +114,15 @@ def needed_programs(state: State) -> list[str]:
         *(["kwok"] if state.kwok_nodes else []),
         *(["kine"] if "sqlite" in stores else []),
     ]
+
+
+def _found(paths: Paths, wish: Wish) -> State | None:
+    """Return what is recorded, made sure of: nobody else has its number, and we may change it."""
+    state = load_state(paths.state)
+    if state is not None:
+        refuse_strangers(state, rooted=os.geteuid() == 0)
+        reclaim(run_root(wish.environ, rooted=state.rooted), paths.home, state.number)
+    return state
 
 
 def _reserve(paths: Paths, wish: Wish) -> State:
@@ -177,6 +187,7 @@ def _bring_up_host(instance: Instance, state: State, archives: list[Path]) -> No
                 finish_node(instance, index, archives)
             for index in nodes:
                 await_node(instance, index)
+    hostcluster.await_controllers(instance)
 
 
 def _bring_up_virtual(instance: Instance, state: State, name: str, wish: Wish) -> State:
@@ -193,6 +204,7 @@ def _bring_up_virtual(instance: Instance, state: State, name: str, wish: Wish) -
     with instance.progress.step(f"gateway of {name}"):
         ensure_gateway(virtual, _choices(virtual, wish))
         await_gateway(virtual)
+        virtualcluster.await_controllers(virtual)
     return state
 
 

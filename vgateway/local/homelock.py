@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from vgateway.local.errors import LocalError
 from vgateway.local.locks import exclusive
 from vgateway.local.paths import Paths
 from vgateway.local.progress import Progress
@@ -11,7 +12,7 @@ from vgateway.local.progress import Progress
 
 @contextmanager
 def changing(paths: Paths, progress: Progress) -> Iterator[None]:
-    """Hold the state directory for changes; wait while somebody else does."""
+    """Hold the state directory for changes; wait while somebody else does. Raises LocalError when we may not."""
     while True:
         with ExitStack() as held:
             try:
@@ -19,6 +20,8 @@ def changing(paths: Paths, progress: Progress) -> Iterator[None]:
             except FileNotFoundError:
                 # The directory went away between its making and ours of the lock.
                 continue
+            except OSError as error:
+                raise LocalError(f"{paths.home}: {error.strerror}") from error
             if _is_current(paths, descriptor):
                 yield
                 return

@@ -89,6 +89,11 @@ def finish_host(instance: Instance) -> None:
         instance.processes.ensure(Program(f"{SCOPE}/{name}", (str(instance.programs[name]), *options), place))
 
 
+def await_controllers(instance: Instance) -> None:
+    """Wait until the host cluster's controllers work."""
+    instance.processes.await_ready(f"{SCOPE}/kube-controller-manager", instance.host_api.takes_pods, READY_TAKES)
+
+
 def control_plane_pki(authority: Authority, hosts: tuple[str, ...]) -> ControlPlanePki:
     """Make, or find, the certificates of one control plane; ``hosts`` are its API server's own names."""
     authority = authority.ensure("kubernetes")

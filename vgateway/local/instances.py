@@ -34,6 +34,17 @@ def reserve(root: Path, home: Path, *, rooted: bool) -> int:
     raise LocalError("no network is left for local clusters: `vgateway local down` elsewhere frees one")
 
 
+def reclaim(root: Path, home: Path, number: int) -> None:
+    """Make sure of a number that is recorded as this state directory's: a reboot forgets reservations.
+
+    Raises LocalError when it belongs to another instance by now.
+    """
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    owner = root / str(number) / OWNER
+    if not _take(root, home, number) and not (owner.exists() and owner.read_text() == str(home)):
+        raise LocalError(f"the network of {home} is another instance's by now: `vgateway local down` first")
+
+
 def reserved(root: Path, home: Path) -> int | None:
     """Return the number that belongs to this state directory, None if it has none."""
     for owner in root.glob(f"*/{OWNER}"):

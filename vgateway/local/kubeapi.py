@@ -93,6 +93,10 @@ class KubeApi:
             return None
         return answer if code == 200 else None
 
+    def takes_pods(self) -> bool:
+        """Say whether pods can be made: the controllers work and have given the first namespace its account."""
+        return self.get(SERVICE_ACCOUNTS, "default", "default") is not None
+
     def is_ready(self) -> bool:
         """Say whether the server says that it is ready."""
         try:

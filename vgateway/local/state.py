@@ -45,6 +45,14 @@ class State:
         return next(index for index in range(1, len(taken) + 2) if index not in taken)
 
 
+def refuse_strangers(state: State, *, rooted: bool) -> None:
+    """Raise LocalError when clusters are to be changed by a user with other rights than they were started with."""
+    if state.rooted and not rooted:
+        raise LocalError("these clusters were started by root: do this as root, too")
+    if rooted and not state.rooted:
+        raise LocalError("these clusters were started without root: do this as their user")
+
+
 def load_state(path: Path) -> State | None:
     """Return what is recorded, None if nothing is. Raises LocalError when the record cannot be read."""
     try:

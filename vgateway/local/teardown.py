@@ -17,7 +17,7 @@ from vgateway.local.network import remove_everything
 from vgateway.local.paths import Paths, run_root
 from vgateway.local.processes import Processes
 from vgateway.local.progress import Progress
-from vgateway.local.state import State, load_state, save_state
+from vgateway.local.state import State, load_state, refuse_strangers, save_state
 from vgateway.local.tenancy import leave_host
 from vgateway.local.virtualcluster import Virtual, end_virtual
 
@@ -41,6 +41,7 @@ def take_down(paths: Paths, environ: Mapping[str, str], progress: Progress) -> b
     if state is None:
         _remove_files(paths)
         return False
+    refuse_strangers(state, rooted=os.geteuid() == 0)
     with progress.step("taking the clusters down"):
         processes = Processes(paths.processes, paths.logs)
         # The kubelets first: they would start again what is killed.
@@ -61,10 +62,14 @@ def take_down_virtual(instance: Instance, state: State, name: str) -> State:
     """Remove one virtual cluster and leave the rest; return the state without it."""
     if name not in state.virtual:
         raise LocalError(f"there is no virtual cluster {name} (there are: {', '.join(state.virtual) or 'none'})")
+    refuse_strangers(state, rooted=os.geteuid() == 0)
+    if not instance.host_api.is_ready():
+        raise LocalError(
+            "the host cluster does not answer: `vgateway local up` repairs it, `down` alone ends everything"
+        )
     with instance.progress.step(f"taking {name} down"):
         end_virtual(Virtual(instance, name, state.virtual[name]), state.nodes)
-        if instance.host_api.is_ready():
-            leave_host(instance, name)
+        leave_host(instance, name)
         state = replace(state, virtual={key: cluster for key, cluster in state.virtual.items() if key != name})
         save_state(instance.paths.state, state)
     return state

@@ -127,6 +127,12 @@ def finish_control_plane(virtual: Virtual) -> None:
     processes.ensure(_program(virtual, "kube-controller-manager", arguments))
 
 
+def await_controllers(virtual: Virtual) -> None:
+    """Wait until the virtual cluster's controllers work."""
+    manager = f"{virtual.scope}/kube-controller-manager"
+    virtual.instance.processes.await_ready(manager, virtual.api.takes_pods, READY_TAKES)
+
+
 def end_virtual(virtual: Virtual, nodes: int) -> None:
     """Take a virtual cluster away from this machine; what it had on the host cluster is not touched."""
     instance = virtual.instance

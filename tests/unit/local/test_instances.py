@@ -2,7 +2,10 @@ from ipaddress import IPv4Network
 from itertools import islice
 from pathlib import Path
 
-from vgateway.local.instances import candidates, parse_routes, release, reserve, reserved
+import pytest
+
+from vgateway.local.errors import LocalError
+from vgateway.local.instances import candidates, parse_routes, reclaim, release, reserve, reserved
 
 
 def test_two_state_directories_get_two_numbers_and_each_keeps_its_own(tmp_path: Path) -> None:
@@ -18,6 +21,15 @@ def test_a_released_number_is_free_and_the_last_one_leaves_nothing(tmp_path: Pat
     release(root, number)
     assert reserved(root, tmp_path / "one") is None
     assert not root.exists()
+
+
+def test_a_reservation_that_a_reboot_forgot_is_made_again_unless_somebody_else_has_it(tmp_path: Path) -> None:
+    root, one = tmp_path / "run", tmp_path / "one"
+    reclaim(root, one, 251)
+    reclaim(root, one, 251)
+    assert reserved(root, one) == 251
+    with pytest.raises(LocalError, match="another instance"):
+        reclaim(root, tmp_path / "other", 251)
 
 
 def test_networks_in_use_and_taken_ports_are_passed_over() -> None:
