@@ -35,9 +35,24 @@ class ServingTls:
         """Read the files. Raises ``ConfigError`` naming the one that is missing or does not fit."""
         try:
             self._stamp = _stamp(self.files)
-            self.context = serving_context(self.files)
+        except OSError as error:
+            raise ConfigError(f"{self.name}: cannot use {error.filename}: {error.strerror}") from error
+        self.context = self._usable_context()
+
+    def _usable_context(self) -> ssl.SSLContext:
+        files = self.files
+        context = serving_context()
+        try:
+            context.load_cert_chain(files.certificate, files.key)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"{self.name}: cannot use {self.files.certificate}, its key and CA: {error}") from error
+            raise ConfigError(f"{self.name}: cannot use {files.certificate} with {files.key}: {error}") from error
+        try:
+            if files.client_ca is not None:
+                context.load_verify_locations(files.client_ca)
+                context.verify_mode = ssl.CERT_OPTIONAL
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"{self.name}: cannot use {files.client_ca}: {error}") from error
+        return context
 
     def reload_if_changed(self) -> None:
         """Read the files again if they changed; keep the old ones while the new ones do not fit together."""
@@ -51,20 +66,16 @@ class ServingTls:
             log.info("TLS files reloaded", listener=self.name)
 
 
-def serving_context(files: TlsFiles) -> ssl.SSLContext:
-    """Build the context of a listener: HTTP/1.1 only, TLS 1.2 or later, client certificates optional."""
+def serving_context() -> ssl.SSLContext:
+    """Build the context of a listener, still without certificates: HTTP/1.1 only, TLS 1.2 or later."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(files.certificate, files.key)
     context.set_alpn_protocols(["http/1.1"])
     # A resumed session would carry a certificate that was verified against an older CA, or has expired since.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     # Clients know which cipher their machine is fast at; Go's prefer the cheaper AES-128.
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    if files.client_ca is not None:
-        context.load_verify_locations(files.client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 
