@@ -65,7 +65,8 @@ def test_twenty_connections_of_which_some_break_leave_the_others_whole(
 
 
 def test_bytes_sent_through_a_forwarded_port_are_received(tenant: Kubectl, namespace: str) -> None:
-    pod = shell_pod("sink", container("main", "nc -l -p 9000 | sha256sum; sleep 3600"), terminationGracePeriodSeconds=0)
+    sink = "mkfifo /tmp/open; exec 3<>/tmp/open; nc -l -p 9000 <&3 | sha256sum; sleep 3600"
+    pod = shell_pod("sink", container("main", sink), terminationGracePeriodSeconds=0)
     tenant.apply(with_namespace(pod, namespace))
     tenant.ok("wait", "-n", namespace, "pod/sink", "--for=condition=Ready", "--timeout=180s")
     noise = os.urandom(1_000_000)

@@ -51,7 +51,8 @@ def noise(tenant: Kubectl) -> Iterator[tuple[str, str]]:
     script = (
         f"mkdir /www; dd if=/dev/urandom of=/www/noise bs=1M count={SIZE_MIB} 2>/dev/null;"
         "sha256sum /www/noise > /www/digest; httpd -p 8080 -h /www;"
-        "while :; do nc -l -p 9000 | sha256sum; done"
+        # Its input stays open: when nc ends its side first, the container runtime ends the other one second later.
+        "mkfifo /tmp/open; exec 3<>/tmp/open; while :; do nc -l -p 9000 <&3 | sha256sum; done"
     )
     probe = {"httpGet": {"path": "/digest", "port": 8080}, "periodSeconds": 1}
     pod = shell_pod("noise", container("main", script, readinessProbe=probe), terminationGracePeriodSeconds=0)
