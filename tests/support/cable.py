@@ -38,18 +38,22 @@ class Cable(AbstractAsyncContextManager["Cable"]):
             end.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = {writer}
+        self._ends.add(writer)  # before dialling: a cut in the meantime must reach it
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        except OSError:
-            writer.transport.abort()
-            return
-        ends = {writer, far_writer}
-        self._ends |= ends
-        try:
+            ends.add(far_writer)
+            self._ends.add(far_writer)
+            if self._server is None or writer.transport.is_closing():
+                return
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_copy(reader, far_writer))
                 tasks.create_task(_copy(far_reader, writer))
+        except OSError:
+            return
         finally:
+            for end in ends:
+                end.transport.abort()
             self._ends -= ends
 
 
