@@ -49,6 +49,11 @@ _ROLES = {
 }
 
 
+_FRAMING = (Role.LENGTH, Role.TRANSFER_ENCODING)
+# Words of Connection that name no header.
+_ABOUT_THE_HOP = frozenset({b"", b"close", b"keep-alive"})
+
+
 @lru_cache(maxsize=1024)
 def role_of(name: bytes) -> Role:
     """Return what a header of that name is for. Raises ``MalformedMessage`` when it is no header name."""
@@ -68,7 +73,6 @@ class ResponseHead:
     chunked: bool = False
     close: bool = False
     upgrade: bytes | None = None
-    dropped: bool = False
 
 
 def parse_head(raw: bytes) -> ResponseHead:
@@ -76,25 +80,43 @@ def parse_head(raw: bytes) -> ResponseHead:
     breaks = raw.count(b"\r\n")
     if raw.count(b"\n") != breaks or raw.count(b"\r") != breaks or len(raw.translate(None, _CONTROLS)) != len(raw):
         raise MalformedMessage("control characters in the response's head")
-    lines = raw.split(b"\r\n")
-    start = _STATUS_LINE.fullmatch(lines[0])
-    if start is None:
-        raise MalformedMessage(f"bad status line {lines[0][:60]!r}")
-    head = ResponseHead(minor=int(start[1]), status=int(start[2]), lines=lines)
-    special = [(role, line) for line in lines[1:] if (role := role_of(line.partition(b":")[0])) is not Role.KEEP]
-    if breaks and any(b":" not in line for line in lines[1:]):
-        raise MalformedMessage("header line without a colon")
-    named: set[bytes] = set()
-    for role, line in special:
-        _note(head, role, line.partition(b":")[2].strip(b" \t"), named)
-    _drop_hop_headers(head, named)
+    start, *fields = raw.split(b"\r\n")
+    minor, status = _status_of(start)
+    head = ResponseHead(minor, status, [start])
+    # One pass: this is where a small answer's time goes.
+    kept, named, keep = head.lines, set[bytes](), Role.KEEP
+    for line in fields:
+        name, colon, value = line.partition(b":")
+        if not colon:
+            raise MalformedMessage("header line without a colon")
+        role = role_of(name)
+        if role is keep:
+            kept.append(line)
+            continue
+        _note(head, role, value.strip(b" \t"), named)
+        if role in _FRAMING:
+            kept.append(line)
+    _drop_named(head, named - _ABOUT_THE_HOP)
+    _check_framing(head)
+    return head
+
+
+@lru_cache(maxsize=256)
+def _status_of(line: bytes) -> tuple[int, int]:
+    """Return the minor version and the status code of a status line."""
+    found = _STATUS_LINE.fullmatch(line)
+    if found is None:
+        raise MalformedMessage(f"bad status line {line[:60]!r}")
+    return int(found[1]), int(found[2])
+
+
+def _check_framing(head: ResponseHead) -> None:
     if head.minor == 0:
         head.close = True
         if head.chunked:
             raise MalformedMessage("chunks in an HTTP/1.0 response")
     if head.chunked and head.length is not None:
         raise MalformedMessage("both Content-Length and Transfer-Encoding")
-    return head
 
 
 def _note(head: ResponseHead, role: Role, value: bytes, named: set[bytes]) -> None:
@@ -111,27 +133,22 @@ def _note(head: ResponseHead, role: Role, value: bytes, named: set[bytes]) -> No
         case Role.CONNECTION:
             named.update(token.strip(b" \t").lower() for token in value.split(b","))
             head.close = head.close or b"close" in named
-            head.dropped = True
         case Role.UPGRADE:
             head.upgrade = value if head.upgrade is None else head.upgrade + b", " + value
-            head.dropped = True
         case _:
-            head.dropped = True
+            return
 
 
-def _drop_hop_headers(head: ResponseHead, named: set[bytes]) -> None:
-    """Remove from ``lines`` what belongs to the hop: the standard set, and what Connection named."""
-    if not head.dropped:
+def _drop_named(head: ResponseHead, named: set[bytes]) -> None:
+    """Remove the headers that Connection named; framing stays, or the message would have no end."""
+    if not named:
         return
-    gone = (Role.CONNECTION, Role.UPGRADE, Role.DROP)
-    framing = (Role.LENGTH, Role.TRANSFER_ENCODING)
-    kept = head.lines[:1]
-    for line in head.lines[1:]:
-        name = line.partition(b":")[0]
-        role = role_of(name)
-        if role in framing or (role not in gone and name.lower() not in named):
-            kept.append(line)
-    head.lines = kept
+    start, *fields = head.lines
+    head.lines = [start, *(line for line in fields if _stays(line.partition(b":")[0], named))]
+
+
+def _stays(name: bytes, named: set[bytes]) -> bool:
+    return role_of(name) is not Role.KEEP or name.lower() not in named
 
 
 class Body(Protocol):
