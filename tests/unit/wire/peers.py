@@ -27,6 +27,7 @@ class Stream:
     def __init__(self, peer: socket.socket, context: ssl.SSLContext | None, *, server: bool) -> None:
         self.socket = peer
         peer.settimeout(DEADLINE)
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self.buffer = b""

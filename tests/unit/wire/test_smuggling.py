@@ -75,10 +75,10 @@ def answer_all(seen: list[bytes]) -> Callable[[Stream], None]:
 
 @pytest.mark.parametrize("request_", REFUSED.values(), ids=REFUSED)
 def test_an_ambiguous_request_is_a_400_and_the_end_of_its_connection(
-    run: Run[Any], pki: Pki, request_: bytes, request: pytest.FixtureRequest
+    run_fast: Run[Any], pki: Pki, request_: bytes, request: pytest.FixtureRequest
 ) -> None:
     seen: list[bytes] = []
-    came = exchange(run, pki, answer_all(seen), request_ + SMUGGLED)
+    came = exchange(run_fast, pki, answer_all(seen), request_ + SMUGGLED)
     assert came.split(b" ")[1:2] == [b"400"], came
     assert came.count(b"HTTP/1.") == 1
     assert b'"kind":"Status"' in came
@@ -99,9 +99,11 @@ BROKEN_BODIES = {
 
 
 @pytest.mark.parametrize("body", BROKEN_BODIES.values(), ids=BROKEN_BODIES)
-def test_a_broken_chunk_ends_the_connection_and_no_request_is_complete(run: Run[Any], pki: Pki, body: bytes) -> None:
+def test_a_broken_chunk_ends_the_connection_and_no_request_is_complete(
+    run_fast: Run[Any], pki: Pki, body: bytes
+) -> None:
     seen: list[bytes] = []
-    came = exchange(run, pki, answer_all(seen), post(b"Transfer-Encoding: chunked", body=body) + SMUGGLED)
+    came = exchange(run_fast, pki, answer_all(seen), post(b"Transfer-Encoding: chunked", body=body) + SMUGGLED)
     assert b"HTTP/1.1 200 " not in came
     assert came.count(b"HTTP/1.") <= 1
     assert not seen
@@ -118,10 +120,10 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("request_", ACCEPTED.values(), ids=ACCEPTED)
-def test_an_odd_but_clear_request_is_framed_anew_and_read_once(run: Run[Any], pki: Pki, request_: bytes) -> None:
+def test_an_odd_but_clear_request_is_framed_anew_and_read_once(run_fast: Run[Any], pki: Pki, request_: bytes) -> None:
     seen: list[bytes] = []
     last = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    came = exchange(run, pki, answer_all(seen), request_ + last)
+    came = exchange(run_fast, pki, answer_all(seen), request_ + last)
     assert came.count(b"HTTP/1.1 200 OK") == 2
     first, second = seen
     assert first.partition(b"\r\n\r\n")[2] in (b"5\r\nhello\r\n0\r\n\r\n", b"hello", SMUGGLED)
@@ -156,7 +158,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_answer_is_a_502_and_its_connection_is_not_used_again(
-    run: Run[Any], pki: Pki, answer: bytes
+    run_fast: Run[Any], pki: Pki, answer: bytes
 ) -> None:
     seen: list[bytes] = []
 
@@ -166,13 +168,13 @@ def test_a_malformed_answer_is_a_502_and_its_connection_is_not_used_again(
         with pytest.raises(Cut):
             stream.until(b"never")
 
-    came = exchange(run, pki, serve, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    came = exchange(run_fast, pki, serve, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert came.startswith(b"HTTP/1.1 502 Bad Gateway\r\n") or came.endswith(b"<cut>")
     assert b"Set-Cookie" not in came
     assert len(seen) == 1
 
 
-def test_bytes_behind_an_answer_never_answer_the_next_request(run: Run[Any], pki: Pki) -> None:
+def test_bytes_behind_an_answer_never_answer_the_next_request(run_fast: Run[Any], pki: Pki) -> None:
     """A poisoned connection: the second answer was sent before anybody asked."""
     poison = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
@@ -188,10 +190,10 @@ def test_bytes_behind_an_answer_never_answer_the_next_request(run: Run[Any], pki
                 client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert client.exactly(len(OK)) == OK
 
-    converse(run, pki, serve, talk)
+    converse(run_fast, pki, serve, talk)
 
 
-def test_unasked_bytes_on_an_idle_connection_end_it(run: Run[Any], pki: Pki) -> None:
+def test_unasked_bytes_on_an_idle_connection_end_it(run_fast: Run[Any], pki: Pki) -> None:
     def serve(stream: Stream) -> None:
         read_request(stream)
         stream.send(OK)
@@ -205,4 +207,4 @@ def test_unasked_bytes_on_an_idle_connection_end_it(run: Run[Any], pki: Pki) -> 
                 client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert client.exactly(len(OK)) == OK
 
-    converse(run, pki, serve, talk)
+    converse(run_fast, pki, serve, talk)

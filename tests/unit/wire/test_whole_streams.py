@@ -109,7 +109,7 @@ def test_everything_the_client_sent_reaches_a_slow_upstream_of_a_tunnel(run: Run
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 def test_short_streams_are_whole_every_time(run: Run[Any], pki: Pki, end: End) -> None:
     async def repeatedly() -> None:
-        for _ in range(8):
+        for _ in range(4):
             await tunnel_down(pki, 2 * MIB + 17, end, pause_every=READ)
             await tunnel_up(pki, 2 * MIB + 17, end, pause_every=READ)
 
