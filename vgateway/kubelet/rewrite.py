@@ -70,6 +70,7 @@ def host_request(call: KubeletCall, twins: Twins, headers: Headers) -> Outgoing:
         call.method,
         f"{path}?{query}" if query else path,
         host_headers(headers),
+        quiet=True,
         refusal=partial(host_refusal, twins),
     )
 

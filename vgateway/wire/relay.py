@@ -5,6 +5,7 @@ client is switched only after the upstream has switched; redirects are passed on
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 
@@ -205,7 +206,7 @@ async def _relay_upgrade(
         assert exchange.head is not None
         status = exchange.head.status
         if switched(exchange.head, asked):
-            return await _tunnel(client, connection, exchange, outgoing.target)
+            return await _tunnel(client, connection, exchange, outgoing)
         if status < 400:
             raise GatewayError(502, f"{upstream.hop}: answered {status} to an upgrade", hop=upstream.hop)
         exchange.accept_refusal()
@@ -216,7 +217,7 @@ async def _relay_upgrade(
 
 
 async def _tunnel(
-    client: ClientConnection, connection: UpstreamConnection, exchange: Exchange, target: str
+    client: ClientConnection, connection: UpstreamConnection, exchange: Exchange, outgoing: Outgoing
 ) -> web.StreamResponse:
     """Switch the client and carry bytes until both directions have ended."""
     below, above, head = client.transport, connection.transport, exchange.head
@@ -237,9 +238,10 @@ async def _tunnel(
             tunnel.abort()
         client.tunnel = None
         client.take_back(lost=tunnel.client.lost)
-        log.info(
+        log.log(
+            logging.DEBUG if outgoing.quiet else logging.INFO,
             "tunnel ended",
-            path=target.partition("?")[0],
+            path=outgoing.target.partition("?")[0],
             protocol=exchange.upgrade,
             ended=tunnel.how,
             up_bytes=tunnel.client.received,
