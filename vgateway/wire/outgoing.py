@@ -16,7 +16,7 @@ class Outgoing:
     ``target`` goes on the wire byte for byte (raw path and query). ``headers`` are end-to-end headers only: the relay
     itself adds Connection, Upgrade, Content-Length and Transfer-Encoding from the client's request, Host (unless one is
     given) and the upstream's own Authorization. ``endless`` says that ending the response at any chunk boundary is
-    harmless (a watch): a drain then ends it cleanly. ``quiet``: the handler logs the stream itself, who it is for and all.
+    harmless (a watch): a drain then ends it cleanly. ``quiet``: the handler logs the stream itself.
 
     With ``refusal``, an answer that is no success (not 2xx; not 101 where an upgrade was asked for) is not relayed: its
     code and the first ``REFUSAL_LIMIT`` bytes of its body go to ``refusal``, and the relay raises what that returns.
