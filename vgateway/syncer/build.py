@@ -4,47 +4,31 @@ Builds only; the supervisor starts the groups in order: caches, then the control
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
 from vgateway.kube.client import ApiClient
 from vgateway.kube.informer import Informer
-from vgateway.kube.objects import Obj, Resource
-from vgateway.kube.ownership import MANAGED_BY
+from vgateway.kube.objects import Resource
 from vgateway.supervisor import Runnable
 from vgateway.syncer.apply import Applier
 from vgateway.syncer.controller import Controller
 from vgateway.syncer.decoded import Decoded
 from vgateway.syncer.events import Teller
-from vgateway.syncer.kind import Kind, Side
-from vgateway.syncer.kinds.kubernetes import KUBERNETES
-from vgateway.syncer.kinds.node import node_values
-from vgateway.syncer.kinds.pod.needs import waiting_values
-from vgateway.syncer.kinds.references import reference_values
+from vgateway.syncer.kind import Kind, Side, Source
 from vgateway.syncer.metrics import SyncerMetrics
 from vgateway.syncer.reconciler import Reconciler
 from vgateway.syncer.registry import KINDS
-from vgateway.syncer.resources import (
-    CONFIGMAPS,
-    ENDPOINTS,
-    ENDPOINTSLICES,
-    NAMESPACES,
-    NODES,
-    PODS,
-    SECRETS,
-    SERVICES,
-)
+from vgateway.syncer.resources import NAMESPACES, NODES, PODS, SERVICES
 from vgateway.syncer.settings import SyncerSettings
-from vgateway.syncer.view import BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_WAITING, Lookup, View
+from vgateway.syncer.sources import all_indexes, all_sources, label_selector
+from vgateway.syncer.view import Lookup, View
 from vgateway.syncer.waker import Waker, wakes_of
 
-VIRTUAL_EVERYWHERE = (PODS, SERVICES, CONFIGMAPS, SECRETS, NAMESPACES, NODES)
-VIRTUAL_KUBERNETES = (ENDPOINTS, ENDPOINTSLICES)
 # Few objects that every pod asks for: decoded once per change.
 FEW_AND_HOT = (NAMESPACES, NODES)
-HOST_MANAGED = (PODS, SERVICES, CONFIGMAPS, SECRETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,50 +50,40 @@ def build_syncer(
     kinds: Sequence[Kind] = KINDS,
 ) -> Syncer:
     """Wire everything; nothing runs yet."""
-    virtuals = _virtual_informers(virtual)
-    hosts = _host_informers(settings, host)
+    clients = {Side.VIRTUAL: virtual, Side.HOST: host}
+    informers = {at: _informer(clients[at[0]], source, settings) for at, source in all_sources(kinds).items()}
+    for index in all_indexes(kinds):
+        informers[index.side, index.resource].store.add_index(index.name, index.by)
     front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=f"metadata.name={settings.service}")
     front.name = "host service of the virtual cluster"
-    decoded: dict[Resource, Lookup] = {resource: Decoded.of(virtuals[resource]) for resource in FEW_AND_HOT}
     view = View(
-        settings,
-        {resource: decoded.get(resource, informer.store) for resource, informer in virtuals.items()},
-        {resource: informer.store for resource, informer in hosts.items()},
-        Decoded.of(front),
-        time.time,
+        settings, _lookups(informers, Side.VIRTUAL), _lookups(informers, Side.HOST), Decoded.of(front), time.time
     )
     metrics = SyncerMetrics(registry)
     applier = Applier(settings.names, virtual, host, metrics)
     reconciler = Reconciler(kinds, view, applier, Teller(virtual, metrics))
     controller = Controller(reconciler, metrics)
-    for side, informers in ((Side.VIRTUAL, virtuals.items()), (Side.HOST, [*hosts.items(), (SERVICES, front)])):
-        for resource, informer in informers:
-            wakes = wakes_of(kinds, side, resource)
-            informer.subscribe(Waker(side, resource, wakes, view, reconciler.memory, controller.wake))
-    caches = (*virtuals.values(), *hosts.values(), front)
-    return Syncer(virtuals[PODS], hosts[PODS], controller, view, (caches, (controller,)))
+    for (side, resource), informer in (*informers.items(), ((Side.HOST, SERVICES), front)):
+        wakes = wakes_of(kinds, side, resource)
+        informer.subscribe(Waker(side, resource, wakes, view, reconciler.memory, controller.wake))
+    virtual_pods, host_pods = informers[Side.VIRTUAL, PODS], informers[Side.HOST, PODS]
+    caches = (*informers.values(), front)
+    return Syncer(virtual_pods, host_pods, controller, view, (caches, (controller,)))
 
 
-def _virtual_informers(client: ApiClient) -> dict[Resource, Informer]:
-    found = {resource: Informer(client, resource) for resource in VIRTUAL_EVERYWHERE}
-    only = f"metadata.name={KUBERNETES.name}"
-    for resource in VIRTUAL_KUBERNETES:
-        found[resource] = Informer(client, resource, KUBERNETES.namespace, field_selector=only)
-    pods = found[PODS].store
-    pods.add_index(BY_REFERENCE, reference_values)
-    pods.add_index(BY_NAMESPACE, _namespace)
-    pods.add_index(BY_WAITING, waiting_values)
-    found[SERVICES].store.add_index(BY_NAMESPACE, _namespace)
-    return found
+def _informer(client: ApiClient, source: Source, settings: SyncerSettings) -> Informer:
+    """Follow what a source says; of the host only what is in its one namespace, or belongs to none."""
+    labels = label_selector(source, settings.names.virtual_cluster)
+    if source.only is not None:
+        name = f"metadata.name={source.only.name}"
+        return Informer(client, source.resource, source.only.namespace, label_selector=labels, field_selector=name)
+    host = source.side is Side.HOST and source.resource.namespaced
+    return Informer(client, source.resource, settings.names.host_namespace if host else "", label_selector=labels)
 
 
-def _host_informers(settings: SyncerSettings, client: ApiClient) -> dict[Resource, Informer]:
-    ours = f"{MANAGED_BY}={settings.names.virtual_cluster}"
-    namespace = settings.names.host_namespace
-    found = {resource: Informer(client, resource, namespace, label_selector=ours) for resource in HOST_MANAGED}
-    found[PODS].store.add_index(BY_NODE, node_values)
-    return found
-
-
-def _namespace(obj: Obj) -> Iterable[str]:
-    return (obj["metadata"].get("namespace") or "",)
+def _lookups(informers: Mapping[tuple[Side, Resource], Informer], side: Side) -> dict[Resource, Lookup]:
+    return {
+        resource: Decoded.of(informer) if resource in FEW_AND_HOT else informer.store
+        for (of, resource), informer in informers.items()
+        if of is side
+    }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, set_path
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, is_deleting, set_path
 from vgateway.kube.ownership import owner_of
 from vgateway.kube.store import Change
 from vgateway.syncer.metadata import host_annotations, host_labels, host_metadata
@@ -80,6 +80,32 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A part of a collection that a kind reads: by default all of the tenant's, and what is labelled ours on the host.
+
+    ``everything`` takes the host's objects of others too, ``labels`` is a selector on top, ``only`` is one object, and
+    ``may_lack`` says that the resource may come and go, as custom ones do.
+    """
+
+    side: Side
+    resource: Resource
+    everything: bool = False
+    labels: str = ""
+    only: VirtualKey | None = None
+    may_lack: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A look-up that a kind needs in a store: ``by`` gives the values under which an object is found."""
+
+    side: Side
+    resource: Resource
+    name: str
+    by: Callable[[Obj], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """The twins as the stores have them, and what both last agreed on."""
 
@@ -105,8 +131,21 @@ class Kind:
         raise NotImplementedError
 
     @property
+    def reads(self) -> tuple[Source, ...]:
+        """What the kind reads beside that which wakes it, or narrower or wider than usual."""
+        return ()
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """The look-ups that the kind makes by other things than keys."""
+        return ()
+
+    @property
     def host_rights(self) -> Mapping[Resource, Rights]:
-        """What the kind needs to do on the host: verbs by subresource ("" is the object itself)."""
+        """What the kind needs to do on the host: verbs by subresource ("" is the object itself).
+
+        Rights to cluster-scoped resources are apart: they need more than the one namespaced Role.
+        """
         return {}
 
     def host_words(self, key: VirtualKey, view: View) -> Mapping[str, str]:
@@ -140,6 +179,10 @@ class SyncedKind(Kind):
         """Return the key whose twin a host object is."""
         owner = owner_of(view.names, self.resource, HostObj(hint.some))
         return () if owner is None else (owner,)
+
+    def owns(self, key: VirtualKey, host: HostObj, view: View) -> bool:
+        """Say whether a host object is provably the twin of this key (of any object that ever had it)."""
+        return owner_of(view.names, self.resource, host) == key
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
         """Say whether the host should have a copy at all."""
@@ -185,7 +228,8 @@ class SyncedKind(Kind):
 
     def dismiss(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """Remove the copy of an object that is being deleted."""
-        yield delete_host(self.resource, host, "the tenant is deleting the object")
+        if not is_deleting(host):
+            yield delete_host(self.resource, host, "the tenant is deleting the object")
 
     def bereave(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
         """Act when the tenant's object is being deleted and no copy is left."""
@@ -204,10 +248,16 @@ class DerivedKind(Kind):
     """A kind that is made on one side only, from what the view shows."""
 
     side: ClassVar[Side] = Side.VIRTUAL
+    # Whether admission may add to a new object what must not stay, so that a second look is due.
+    settles: ClassVar[bool] = True
+
+    def place(self, key: VirtualKey, view: View) -> VirtualKey:
+        """Return where in the tenant's cluster the object is that a key stands for."""
+        return key
 
     def existing(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the object as it is."""
-        return view.virtual_obj(self.resource, key)
+        return view.virtual_obj(self.resource, self.place(key, view))
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the fields that the object should have, None if there should be none."""
@@ -220,6 +270,10 @@ class DerivedKind(Kind):
     def replaces(self, have: Obj, want: Obj) -> bool:
         """Say whether they differ in what cannot be changed, so that the object must be made anew."""
         return False
+
+    def let_go(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:
+        """Act on an object that is being deleted and that nothing needs any more."""
+        return iter(())
 
 
 def same_key(hint: Hint, _view: View) -> Iterable[VirtualKey]:

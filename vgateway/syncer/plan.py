@@ -7,7 +7,7 @@ that is not provably the key's own is never written. Caveat: a step may find the
 from collections.abc import Iterator
 
 from vgateway.kube.objects import HostKey, HostObj, Obj, VirtualKey, VirtualObj, annotations, host_key, is_deleting, uid
-from vgateway.kube.ownership import OBJECT_UID, owner_of
+from vgateway.kube.ownership import OBJECT_UID
 from vgateway.syncer.kind import DerivedKind, Kind, Pair, Seen, Side, SyncedKind, delete_host, look
 from vgateway.syncer.metadata import metadata_patch, owners_patch
 from vgateway.syncer.patch import cover
@@ -40,18 +40,13 @@ def plan_twins(kind: SyncedKind, pair: Pair, view: View) -> Iterator[Step]:
         case Pair(virtual=None, host=None):
             yield from kind.clean(pair.key, view)
         case Pair(virtual=None, host=dict() as host):
-            if is_own(kind, pair.key, host, view) and not is_deleting(host):
+            if kind.owns(pair.key, HostObj(host), view) and not is_deleting(host):
                 yield from kind.retire(pair.key, HostObj(host), view)
         case Pair(virtual=dict() as virtual, host=None):
             yield from _alone(kind, VirtualObj(virtual), view)
         case Pair(virtual=dict() as virtual, host=dict() as host):
-            if is_own(kind, pair.key, host, view):
+            if kind.owns(pair.key, HostObj(host), view):
                 yield from _both(kind, VirtualObj(virtual), HostObj(host), pair.seen, view)
-
-
-def is_own(kind: SyncedKind, key: VirtualKey, host: Obj, view: View) -> bool:
-    """Say whether a host object is provably the twin of this key (of any object that ever had it)."""
-    return owner_of(view.names, kind.resource, HostObj(host)) == key
 
 
 def _alone(kind: SyncedKind, virtual: VirtualObj, view: View) -> Iterator[Step]:
@@ -95,24 +90,27 @@ def _agree(kind: SyncedKind, virtual: VirtualObj, host: HostObj, seen: Seen, vie
 def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Step]:
     """Say what must change so that an object is what the view implies."""
     have, want = kind.existing(key, view), kind.desired(key, view)
-    if have is not None and (is_deleting(have) or not kind.managed(have, view)):
-        return
     if have is None:
         if want is not None:
             yield from _make(kind, want)
+    elif not kind.managed(have, view):
+        return
+    elif is_deleting(have):
+        if want is None:
+            yield from kind.let_go(key, have, view)
     elif want is None:
-        yield _unmake(kind, key, have, "nothing needs it any more")
+        yield _unmake(kind, kind.place(key, view), have, "nothing needs it any more")
     elif kind.replaces(have, want):
-        yield _unmake(kind, key, have, "it must be made anew")
+        yield _unmake(kind, kind.place(key, view), have, "it must be made anew")
         yield from _make(kind, want)
     else:
-        yield from _adjust(kind, key, have, want)
+        yield from _adjust(kind, kind.place(key, view), have, want)
 
 
 def _make(kind: DerivedKind, want: Obj) -> Iterator[Step]:
     yield CreateHost(kind.resource, want) if kind.side is Side.HOST else CreateVirtual(kind.resource, want)
-    # Admission may add to a new object what must not stay, such as a node's first taint.
-    yield Requeue(0.0)
+    if kind.settles:
+        yield Requeue(0.0)
 
 
 def _unmake(kind: DerivedKind, key: VirtualKey, have: Obj, why: str) -> DeleteHost | DeleteVirtual:

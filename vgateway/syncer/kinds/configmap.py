@@ -4,8 +4,8 @@ The namespace's own ``kube-root-ca.crt`` is not among them: all pods share one c
 """
 
 from vgateway.kube.objects import VirtualObj
-from vgateway.syncer.kind import Side, SyncedKind, Wake
-from vgateway.syncer.kinds.references import is_referenced, referenced_keys
+from vgateway.syncer.kind import Index, Side, SyncedKind, Wake
+from vgateway.syncer.kinds.references import BY_REFERENCE_INDEX, is_referenced, referenced_keys
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.resources import CONFIGMAPS, PODS
 from vgateway.syncer.rules import push
@@ -18,6 +18,11 @@ class ConfigMapKind(SyncedKind):
     resource = CONFIGMAPS
     rules = (push("data"), push("binaryData"), push("immutable"))
     also_wakes = (Wake(Side.VIRTUAL, PODS, referenced_keys(CONFIGMAPS)),)
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """Pods by what they refer to."""
+        return (BY_REFERENCE_INDEX,)
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
         """Only what a pod refers to, or what is marked to be copied anyway."""

@@ -7,7 +7,7 @@ addresses here, so a gateway that listens on one has no endpoints.
 from ipaddress import ip_address
 
 from vgateway.kube.objects import Obj, VirtualKey
-from vgateway.syncer.kind import DerivedKind, Side, Wake
+from vgateway.syncer.kind import DerivedKind, Side, Source, Wake
 from vgateway.syncer.kinds.kubernetes import KUBERNETES, kubernetes_key
 from vgateway.syncer.resources import ENDPOINTS, ENDPOINTSLICES, SERVICES
 from vgateway.syncer.view import View
@@ -19,9 +19,19 @@ class KubernetesEndpointsKind(DerivedKind):
     resource = ENDPOINTS
 
     @property
+    def name(self) -> str:
+        """Apart from the Endpoints of the tenant."""
+        return "kubernetes-endpoints"
+
+    @property
     def wakes(self) -> tuple[Wake, ...]:
         """Themselves, and the Service: its deletion takes the Endpoints along."""
         return (Wake(Side.VIRTUAL, ENDPOINTS, kubernetes_key), Wake(Side.VIRTUAL, SERVICES, kubernetes_key))
+
+    @property
+    def reads(self) -> tuple[Source, ...]:
+        """Of all Endpoints only these."""
+        return (Source(Side.VIRTUAL, ENDPOINTS, only=KUBERNETES),)
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the one address."""
@@ -49,9 +59,19 @@ class KubernetesSliceKind(DerivedKind):
     resource = ENDPOINTSLICES
 
     @property
+    def name(self) -> str:
+        """Apart from the slices of the tenant."""
+        return "kubernetes-endpointslice"
+
+    @property
     def wakes(self) -> tuple[Wake, ...]:
         """Itself, and the Service."""
         return (Wake(Side.VIRTUAL, ENDPOINTSLICES, kubernetes_key), Wake(Side.VIRTUAL, SERVICES, kubernetes_key))
+
+    @property
+    def reads(self) -> tuple[Source, ...]:
+        """Of all slices only this."""
+        return (Source(Side.VIRTUAL, ENDPOINTSLICES, only=KUBERNETES),)
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the one address."""

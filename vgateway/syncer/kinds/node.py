@@ -12,7 +12,7 @@ from typing import Any
 from vgateway import __version__
 from vgateway.kube.objects import Obj, VirtualKey, get_path, labels
 from vgateway.kube.ownership import PREFIX
-from vgateway.syncer.kind import DerivedKind, Hint, Side, Wake, same_key
+from vgateway.syncer.kind import DerivedKind, Hint, Index, Side, Wake, same_key
 from vgateway.syncer.resources import NODES, PODS
 from vgateway.syncer.view import BY_NODE, View
 
@@ -51,6 +51,11 @@ class NodeKind(DerivedKind):
     def wakes(self) -> tuple[Wake, ...]:
         """The nodes themselves, and pods that come to and go from a host node."""
         return (Wake(Side.VIRTUAL, NODES, same_key), Wake(Side.HOST, PODS, _nodes_of_pods))
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """Host pods by node."""
+        return (Index(Side.HOST, PODS, BY_NODE, node_values),)
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the node if a pod runs there."""

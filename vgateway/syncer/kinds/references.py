@@ -5,7 +5,7 @@ from typing import Any
 
 from vgateway.kube.objects import Obj, Resource, VirtualKey, VirtualObj, annotations, get_path
 from vgateway.kube.ownership import PREFIX
-from vgateway.syncer.kind import Hint
+from vgateway.syncer.kind import Hint, Index, Side
 from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS
 from vgateway.syncer.view import BY_REFERENCE, View
 
@@ -65,6 +65,9 @@ def reference_values(pod: Obj) -> Iterable[str]:
     """Index the tenant's pods by what they refer to."""
     namespace = pod["metadata"].get("namespace") or ""
     return [index_value(resource, VirtualKey(namespace, name)) for resource, name in references(pod)]
+
+
+BY_REFERENCE_INDEX = Index(Side.VIRTUAL, PODS, BY_REFERENCE, reference_values)
 
 
 def index_value(resource: Resource, key: VirtualKey) -> str:

@@ -1,8 +1,8 @@
 """Secrets that a pod of the tenant refers to: copied while it does, removed when none does any more."""
 
 from vgateway.kube.objects import Obj, VirtualObj
-from vgateway.syncer.kind import Side, SyncedKind, Wake
-from vgateway.syncer.kinds.references import is_referenced, referenced_keys
+from vgateway.syncer.kind import Index, Side, SyncedKind, Wake
+from vgateway.syncer.kinds.references import BY_REFERENCE_INDEX, is_referenced, referenced_keys
 from vgateway.syncer.resources import PODS, SECRETS
 from vgateway.syncer.rules import push
 from vgateway.syncer.view import View
@@ -16,6 +16,11 @@ class SecretKind(SyncedKind):
     resource = SECRETS
     rules = (push("data"), push("immutable"))
     also_wakes = (Wake(Side.VIRTUAL, PODS, referenced_keys(SECRETS)),)
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """Pods by what they refer to."""
+        return (BY_REFERENCE_INDEX,)
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
         """Only what a pod refers to, or what is marked to be copied anyway."""

@@ -11,19 +11,20 @@ import orjson
 
 from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path
 from vgateway.kube.ownership import PREFIX
-from vgateway.syncer.kind import READ, WRITE, Hint, Rights, Side, SyncedKind, Wake, delete_host
+from vgateway.syncer.kind import READ, WRITE, Hint, Index, Rights, Side, Source, SyncedKind, Wake, delete_host
 from vgateway.syncer.kinds.pod.ending import bereave, dismiss, leave, vanish
 from vgateway.syncer.kinds.pod.fields import identity
-from vgateway.syncer.kinds.pod.needs import issue_tokens, lacks, needs_wakes, renew_tokens
+from vgateway.syncer.kinds.pod.needs import issue_tokens, lacks, needs_wakes, renew_tokens, waiting_values
 from vgateway.syncer.kinds.pod.spec import host_spec
 from vgateway.syncer.kinds.pod.status import gate_news, is_terminal, report, was_started
 from vgateway.syncer.kinds.pod.updates import first_marks, spec_changes
-from vgateway.syncer.kinds.references import references
+from vgateway.syncer.kinds.references import BY_REFERENCE_INDEX, references
 from vgateway.syncer.metadata import namespace_labels
-from vgateway.syncer.resources import NAMESPACES, PODS, SECRETS
+from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, NODES, PODS, SECRETS, SERVICES
+from vgateway.syncer.sources import namespace_values
 from vgateway.syncer.steps import CreateHost, DeleteHost, Requeue, Step
 from vgateway.syncer.tokens import token_owner, token_secret_key
-from vgateway.syncer.view import BY_NAMESPACE, View
+from vgateway.syncer.view import BY_NAMESPACE, BY_WAITING, View
 
 OWNERS = f"{PREFIX}/owner-references"
 OWNER_SET = f"{PREFIX}/owner-set-kind"
@@ -43,6 +44,21 @@ class PodKind(SyncedKind):
 
     resource = PODS
     also_wakes = (Wake(Side.VIRTUAL, NAMESPACES, _pods_of_namespace), *needs_wakes())
+
+    @property
+    def reads(self) -> tuple[Source, ...]:
+        """What specs are translated by."""
+        return tuple(Source(Side.VIRTUAL, resource) for resource in (SERVICES, CONFIGMAPS, SECRETS, NODES))
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """Pods by what they refer to and whether they wait; pods and services by namespace."""
+        return (
+            BY_REFERENCE_INDEX,
+            Index(Side.VIRTUAL, PODS, BY_NAMESPACE, namespace_values),
+            Index(Side.VIRTUAL, PODS, BY_WAITING, waiting_values),
+            Index(Side.VIRTUAL, SERVICES, BY_NAMESPACE, namespace_values),
+        )
 
     @property
     def host_rights(self) -> Mapping[Resource, Rights]:

@@ -1,0 +1,34 @@
+from vgateway.syncer.kind import Side, Source
+from vgateway.syncer.kinds.kubernetes import KUBERNETES
+from vgateway.syncer.registry import KINDS
+from vgateway.syncer.resources import CONFIGMAPS, ENDPOINTS, EVENTS, NODES, PODS, SECRETS, SERVICES
+from vgateway.syncer.sources import all_indexes, all_sources, label_selector, union
+
+ONE = Source(Side.VIRTUAL, ENDPOINTS, only=KUBERNETES)
+SOME = Source(Side.VIRTUAL, ENDPOINTS, labels="a=b")
+ALL = Source(Side.VIRTUAL, ENDPOINTS)
+
+
+def test_what_is_followed_holds_what_every_kind_reads() -> None:
+    assert union(ONE, ONE) == ONE
+    assert union(ONE, SOME) == union(SOME, ONE) == SOME
+    assert union(SOME, ALL) == union(ALL, ONE) == ALL
+
+
+def test_on_the_host_only_what_is_labelled_ours_is_read_unless_a_kind_asks_for_more() -> None:
+    assert label_selector(Source(Side.HOST, PODS), "vc") == "vcluster.loft.sh/managed-by=vc"
+    assert label_selector(Source(Side.HOST, PODS, labels="a"), "vc") == "vcluster.loft.sh/managed-by=vc,a"
+    assert label_selector(Source(Side.HOST, EVENTS, everything=True), "vc") == ""
+    assert label_selector(Source(Side.HOST, NODES), "vc") == ""
+    assert label_selector(Source(Side.VIRTUAL, PODS), "vc") == ""
+
+
+def test_the_default_kinds_read_what_they_need_and_nothing_cluster_scoped_of_the_host() -> None:
+    found = all_sources(KINDS)
+    assert {resource for side, resource in found if side is Side.HOST} >= {PODS, SERVICES, CONFIGMAPS, SECRETS}
+    assert all(resource.namespaced for side, resource in found if side is Side.HOST)
+
+
+def test_every_index_is_of_a_collection_that_is_followed() -> None:
+    found = all_sources(KINDS)
+    assert all((index.side, index.resource) in found for index in all_indexes(KINDS))

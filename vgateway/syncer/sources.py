@@ -1,0 +1,58 @@
+"""Which collections must be followed so that the kinds can decide: the union of what they declare. Pure.
+
+Where two kinds read different parts of a collection, the part that holds both is followed, once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from vgateway.kube.objects import Obj, Resource
+from vgateway.kube.ownership import MANAGED_BY
+from vgateway.syncer.kind import Index, Kind, Side, Source
+
+
+def sources_of(kind: Kind) -> tuple[Source, ...]:
+    """Return what one kind reads; of what wakes it the usual part, unless it says otherwise."""
+    said = {(source.side, source.resource) for source in kind.reads}
+    waking = dict.fromkeys(Source(wake.side, wake.resource) for wake in kind.wakes)
+    return (*kind.reads, *(source for source in waking if (source.side, source.resource) not in said))
+
+
+def all_sources(kinds: Sequence[Kind]) -> dict[tuple[Side, Resource], Source]:
+    """Return what to follow for all kinds together, one part of each collection."""
+    found: dict[tuple[Side, Resource], Source] = {}
+    for kind in kinds:
+        for source in sources_of(kind):
+            at = (source.side, source.resource)
+            found[at] = union(found[at], source) if at in found else source
+    return found
+
+
+def union(one: Source, other: Source) -> Source:
+    """Return the part of a collection that holds both."""
+    if one.only != other.only and (one.only is None or other.only is None):
+        # One object is in whatever else is read of its collection: no kind excludes it by a label.
+        one = other = other if one.only else one
+    return replace(
+        one,
+        everything=one.everything or other.everything,
+        labels=one.labels if one.labels == other.labels else "",
+        only=one.only if one.only == other.only else None,
+        may_lack=one.may_lack and other.may_lack,
+    )
+
+
+def label_selector(source: Source, virtual_cluster: str) -> str:
+    """Return the label selector of a source's list and watch."""
+    ours = source.side is Side.HOST and source.resource.namespaced and not source.everything
+    return ",".join(([f"{MANAGED_BY}={virtual_cluster}"] if ours else []) + ([source.labels] if source.labels else []))
+
+
+def all_indexes(kinds: Sequence[Kind]) -> tuple[Index, ...]:
+    """Return the indexes that the kinds need, each once."""
+    return tuple({(one.side, one.resource, one.name): one for kind in kinds for one in kind.indexes}.values())
+
+
+def namespace_values(obj: Obj) -> Iterable[str]:
+    """Index objects by their namespace."""
+    return (obj["metadata"].get("namespace") or "",)
