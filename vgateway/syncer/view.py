@@ -16,6 +16,9 @@ BY_REFERENCE = "reference"
 BY_NODE = "node"
 BY_NAMESPACE = "namespace"
 BY_WAITING = "waiting"
+BY_SERVICE = "service"
+BY_INVOLVED = "involved"
+BY_VOLUME = "volume"
 
 
 class Lookup(Protocol):

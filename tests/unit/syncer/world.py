@@ -12,22 +12,15 @@ import orjson
 
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostKey, Obj, Resource, VirtualKey
+from vgateway.syncer import resources
 from vgateway.syncer.kind import Kind, Side
+from vgateway.syncer.kinds.backends import service_values
 from vgateway.syncer.kinds.node import node_values
 from vgateway.syncer.kinds.pod.needs import waiting_values
 from vgateway.syncer.kinds.references import reference_values
 from vgateway.syncer.patch import merge
 from vgateway.syncer.plan import plan
-from vgateway.syncer.resources import (
-    CONFIGMAPS,
-    ENDPOINTS,
-    ENDPOINTSLICES,
-    NAMESPACES,
-    NODES,
-    PODS,
-    SECRETS,
-    SERVICES,
-)
+from vgateway.syncer.resources import NAMESPACES, PODS, SECRETS
 from vgateway.syncer.settings import SyncerSettings
 from vgateway.syncer.steps import (
     Bind,
@@ -44,16 +37,17 @@ from vgateway.syncer.steps import (
     Tell,
 )
 from vgateway.syncer.tokens import filled
-from vgateway.syncer.view import BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_WAITING, View
+from vgateway.syncer.view import BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_SERVICE, BY_WAITING, View
 
 NOW = 1_790_000_000.0
 NAMES = Names("vc", "host-ns")
 SETTINGS = SyncerSettings(NAMES, "vc", "10.0.0.9", virtual_version=lambda: "v1.36.3")
-RESOURCES = (PODS, SERVICES, CONFIGMAPS, SECRETS, NAMESPACES, NODES, ENDPOINTS, ENDPOINTSLICES)
+RESOURCES = tuple(one for one in vars(resources).values() if isinstance(one, Resource))
 INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
     BY_REFERENCE: reference_values,
     BY_WAITING: waiting_values,
     BY_NODE: node_values,
+    BY_SERVICE: service_values,
     BY_NAMESPACE: lambda obj: (obj["metadata"].get("namespace") or "",),
 }
 _uids = count(1)
