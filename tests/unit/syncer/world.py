@@ -15,6 +15,7 @@ from vgateway.kube.objects import HostKey, Obj, Resource, VirtualKey
 from vgateway.syncer import resources
 from vgateway.syncer.kind import Kind, Side
 from vgateway.syncer.kinds.backends import service_values
+from vgateway.syncer.kinds.event import involved_values
 from vgateway.syncer.kinds.node import node_values
 from vgateway.syncer.kinds.pod.needs import waiting_values
 from vgateway.syncer.kinds.references import reference_values
@@ -37,7 +38,7 @@ from vgateway.syncer.steps import (
     Tell,
 )
 from vgateway.syncer.tokens import filled
-from vgateway.syncer.view import BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_SERVICE, BY_WAITING, View
+from vgateway.syncer.view import BY_INVOLVED, BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_SERVICE, BY_WAITING, View
 
 NOW = 1_790_000_000.0
 NAMES = Names("vc", "host-ns")
@@ -48,6 +49,7 @@ INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
     BY_WAITING: waiting_values,
     BY_NODE: node_values,
     BY_SERVICE: service_values,
+    BY_INVOLVED: involved_values,
     BY_NAMESPACE: lambda obj: (obj["metadata"].get("namespace") or "",),
 }
 _uids = count(1)
