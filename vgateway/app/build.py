@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, ProcessCollector
 
 from vgateway.app.operations import OperationsServer
-from vgateway.config.model import Config, Gateway, GatewayTls, HostCluster
+from vgateway.config.gateway import Gateway, GatewayTls, HostCluster
+from vgateway.config.model import Config
 from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials, from_files, from_pod
 from vgateway.kube.kubeconfig import from_kubeconfig
@@ -25,7 +26,8 @@ from vgateway.proxy.front import Front
 from vgateway.proxy.metrics import FrontMetrics
 from vgateway.supervisor import Runnable, Supervisor
 from vgateway.syncer.build import Syncer, build_syncer
-from vgateway.syncer.settings import SyncerSettings
+from vgateway.syncer.registry import kinds_for
+from vgateway.syncer.settings import SyncerSettings, tolerations_of
 from vgateway.wire.server import Listener, TlsFiles, peer_certificate
 from vgateway.wire.upstream import Upstream
 
@@ -56,8 +58,9 @@ def build(config: Config) -> Process:
     virtual, host = virtual_credentials(gateway), host_credentials(gateway.host_cluster)
     virtual_api, host_api = ApiClient(virtual, "virtual"), ApiClient(host, "host")
     registry = process_registry()
-    version = ServerVersion(virtual_api)
-    syncer = build_syncer(syncer_settings(config, version), virtual_api, host_api, registry)
+    versions = ServerVersion(virtual_api), ServerVersion(host_api)
+    settings = syncer_settings(config, *versions)
+    syncer = build_syncer(settings, virtual_api, host_api, registry, kinds_for(config))
     plain, front_proxy = front_upstreams(gateway)
     streams = upstream_of(host, HOST_HOP)
     names = Names(gateway.name, gateway.namespace)
@@ -67,7 +70,7 @@ def build(config: Config) -> Process:
         front_listener(config, Front(plain, front_proxy, metrics=FrontMetrics(registry))),
         kubelet_listener(config, kubelet),
     ]
-    supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, version)
+    supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, versions)
     return Process(supervisor, (virtual_api, host_api), (plain, front_proxy, streams))
 
 
@@ -77,12 +80,12 @@ def supervise(
     logged_in: Sequence[Runnable],
     listeners: Sequence[Runnable],
     syncer: Syncer,
-    version: ServerVersion,
+    versions: Sequence[Runnable],
 ) -> Supervisor:
     """Put the parts in order: tenants reach their API server even while the host's is down."""
     front, kubelet = listeners
     caches, controllers = syncer.runnables
-    groups: list[Sequence[Runnable]] = [[*logged_in, front], caches, [version], [kubelet, *controllers]]
+    groups: list[Sequence[Runnable]] = [[*logged_in, front], caches, versions, [kubelet, *controllers]]
     place = config.gateway.operations
     operations = OperationsServer(place.address, place.port, registry, lambda: supervisor.not_ready())
     supervisor = Supervisor(groups, [operations])
@@ -140,7 +143,7 @@ def upstream_of(credentials: Credentials, hop: str) -> Upstream:
     )
 
 
-def syncer_settings(config: Config, version: ServerVersion) -> SyncerSettings:
+def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion) -> SyncerSettings:
     """Say what the syncer has to know."""
     gateway = config.gateway
     return SyncerSettings(
@@ -150,7 +153,11 @@ def syncer_settings(config: Config, version: ServerVersion) -> SyncerSettings:
         kubelet_port=config.control_plane.kubelet.port,
         front_port=config.control_plane.proxy.port,
         cluster_domain=config.networking.advanced.cluster_domain,
-        virtual_version=lambda: version.text,
+        virtual_version=lambda: virtual.text,
+        host_version=lambda: host.text,
+        sync=config.sync,
+        pod_security_standard=config.policies.pod_security_standard,
+        enforced_tolerations=tolerations_of(config.sync.to_host.pods),
     )
 
 

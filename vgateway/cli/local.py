@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,11 +10,13 @@ import orjson
 import typer
 from rich.console import Console
 
+from vgateway.errors import ConfigError
 from vgateway.local.addresses import node_name
 from vgateway.local.clusters import Wish, bring_up, open_instance
 from vgateway.local.errors import LocalError
-from vgateway.local.gateway import check_choices, read_choices
+from vgateway.local.gateway import check_choices, config_of, read_choices
 from vgateway.local.homelock import changing, remove_home
+from vgateway.local.manifests import Rights
 from vgateway.local.names import check_name
 from vgateway.local.nodes import load_archive
 from vgateway.local.paths import Paths, cache_home, state_home
@@ -22,7 +25,7 @@ from vgateway.local.state import State, load_state
 from vgateway.local.status import status as status_document
 from vgateway.local.teardown import recorded_state, take_down, take_down_virtual
 from vgateway.local.watchdog import await_end
-from vgateway.syncer.registry import KINDS, host_role_rules
+from vgateway.syncer.registry import host_cluster_rules, host_role_rules, kinds_for
 
 DEFAULT = "demo"
 
@@ -46,11 +49,12 @@ def up(
     chosen = read_choices(config) if config else None
     if config and chosen is not None:
         check_choices(config, chosen)
+        _check_kinds(config, chosen)
     paths, progress = Paths(state_home(os.environ)), _progress()
     known = load_state(paths.state)
     wish = Wish(
         names=tuple(check_name(name) for name in names or (known and known.virtual) or [DEFAULT]),
-        rules=host_role_rules(KINDS),
+        rights=host_rights,
         nodes=nodes,
         kwok_nodes=kwok_nodes,
         store=store,
@@ -127,6 +131,19 @@ def watch(owner: int) -> None:
     """Wait for the end of a process, then take everything down."""
     await_end(owner)
     down(None)
+
+
+def host_rights(chosen: Mapping[str, Any]) -> Rights:
+    """Return what a gateway of this configuration needs on the host. Raises ConfigError for what is not done yet."""
+    kinds = kinds_for(config_of(chosen))
+    return Rights(host_role_rules(kinds), host_cluster_rules(kinds))
+
+
+def _check_kinds(path: Path, chosen: Mapping[str, Any]) -> None:
+    try:
+        host_rights(chosen)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def status_lines(document: dict[str, Any]) -> list[str]:

@@ -1,12 +1,15 @@
-"""From a file to a ``Config``; what is wrong is said in one line with the path of the offending key."""
+"""From a file to a ``Config``; what is wrong is said in one line each, with the path of the offending key."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from vgateway.config.base import NOT_YET
 from vgateway.config.model import Config
+from vgateway.config.vocabulary import is_not_yet
 from vgateway.errors import ConfigError
 
 
@@ -15,16 +18,21 @@ def load_config(path: Path) -> Config:
 
     Raises ConfigError with one line: the file, the key's path and what was expected.
     """
-    try:
-        document = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {_one_line(error)}") from error
+    document = read_document(path)
     try:
         return parse_config(document)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def read_document(path: Path) -> Any:
+    """Return what a YAML file holds. Raises ConfigError when it cannot be read or is no YAML."""
+    try:
+        return yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {_one_line(error)}") from error
 
 
 def parse_config(document: Any) -> Config:
@@ -34,22 +42,35 @@ def parse_config(document: Any) -> Config:
     try:
         return Config.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(_first_problem(error)) from error
+        first, *others = (_problem(one) for one in error.errors(include_url=False))
+        more = f" (and {len(others)} more)" if others else ""
+        raise ConfigError(f"{first}{more}") from error
 
 
-def _first_problem(error: ValidationError) -> str:
-    """Say where and what in one line, and how much else is wrong."""
-    problem, *others = error.errors(include_url=False)
-    where = ".".join(str(step) for step in problem["loc"])
+def problems_of(document: Any) -> list[str]:
+    """Return a line for everything that is wrong with a parsed document."""
+    if not isinstance(document, dict):
+        return ["a mapping is expected at the top"]
+    try:
+        Config.model_validate(document)
+    except ValidationError as error:
+        return [_problem(one) for one in error.errors(include_url=False)]
+    return []
+
+
+def _problem(problem: ErrorDetails) -> str:
+    """Say where and what in one line."""
+    path = [str(step) for step in problem["loc"]]
     match problem["type"]:
         case "extra_forbidden":
-            what = "unknown key"
+            what = "not supported yet" if is_not_yet(path) else "unknown key"
         case "missing":
             what = "this key is required"
+        case kind if kind == NOT_YET:
+            what = problem["msg"]
         case _:
             what = f"{problem['msg'].removeprefix('Value error, ')}, not {_shown(problem['input'])}"
-    more = f" (and {len(others)} more)" if others else ""
-    return f"{where}: {what}{more}"
+    return f"{'.'.join(path)}: {what}"
 
 
 def _shown(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Brings local clusters up, as they are asked for: what runs is left alone, what is missing or dead is made again."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from vgateway.local.instances import reclaim, reserve
 from vgateway.local.kubeapi import NODES
 from vgateway.local.kubeconfigs import write_private
 from vgateway.local.kwoknodes import await_kwok, launch_kwok, remove_kwok
+from vgateway.local.manifests import Rights
 from vgateway.local.network import ensure_bridge
 from vgateway.local.nodes import await_node, end_node, finish_node, launch_runtime
 from vgateway.local.paths import Paths, run_root
@@ -39,11 +40,12 @@ KWOK_WITHOUT_ROOT = 1
 class Wish:
     """What ``up`` is asked for; None leaves what is there, or takes the default.
 
-    ``rules`` are the rights of a gateway on the host; ``chosen`` the user's configuration, if one was given.
+    ``rights`` says what a gateway of a configuration may do on the host; ``chosen`` is the user's configuration, if
+    one was given.
     """
 
     names: tuple[str, ...]
-    rules: Sequence[dict[str, Any]]
+    rights: Callable[[Mapping[str, Any]], Rights]
     nodes: int | None = None
     kwok_nodes: int | None = None
     store: str | None = None
@@ -197,12 +199,13 @@ def _bring_up_virtual(instance: Instance, state: State, name: str, wish: Wish) -
         cluster = replace(cluster, address=take_place(instance, name, cluster, state.nodes))
         state = replace(state, virtual={**state.virtual, name: cluster})
         save_state(instance.paths.state, state)
-        virtual = Virtual(instance, name, cluster, settle(instance, name, wish.rules))
+        choices = _choices(Virtual(instance, name, cluster, "").directory, wish)
+        virtual = Virtual(instance, name, cluster, settle(instance, name, wish.rights(choices)))
         launch_control_plane(virtual)
         publish(instance, name, cluster.address)
         finish_control_plane(virtual)
     with instance.progress.step(f"gateway of {name}"):
-        ensure_gateway(virtual, _choices(virtual, wish))
+        ensure_gateway(virtual, choices)
         await_gateway(virtual)
         virtualcluster.await_controllers(virtual)
     return state
@@ -215,9 +218,9 @@ def _programs_of(instance: Instance, state: State, names: Sequence[str]) -> list
     return [name for scope in scopes for name in instance.processes.names(scope)]
 
 
-def _choices(virtual: Virtual, wish: Wish) -> dict[str, Any]:
+def _choices(directory: Path, wish: Wish) -> dict[str, Any]:
     """Return the user's configuration: the one given now, else the one given before."""
-    kept = virtual.directory / "choices.yaml"
+    kept = directory / "choices.yaml"
     if wish.chosen is not None:
         write_private(kept, dict(wish.chosen))
     return read_choices(kept) if kept.exists() else {}

@@ -1,12 +1,14 @@
 """The gateway of a local virtual cluster: its certificates, its configuration file and its process."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vgateway.config.load import parse_config
+from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.local.addresses import API_PORT, OPERATIONS_PORT
 from vgateway.local.hostcluster import MASTERS, SERVICE_NAMES
@@ -83,12 +85,17 @@ def read_choices(path: Path) -> dict[str, Any]:
     return document
 
 
-def check_choices(path: Path, chosen: dict[str, Any]) -> None:
+def check_choices(path: Path, chosen: Mapping[str, Any]) -> None:
     """Refuse what the gateway would refuse, before anything is started. Raises ConfigError."""
     try:
-        parse_config({"gateway": _EXAMPLE, **chosen})
+        config_of(chosen)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def config_of(chosen: Mapping[str, Any]) -> Config:
+    """Return the configuration that the choices amount to; its wiring is an example's. Raises ConfigError."""
+    return parse_config({"gateway": _EXAMPLE, **chosen})
 
 
 def ensure_gateway(virtual: Virtual, chosen: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The objects that setting clusters up puts into them: pure builders."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from vgateway.kube.names import Names
@@ -24,6 +25,14 @@ STREAM_RULES: tuple[dict[str, Any], ...] = (
 """What the gateway's kubelet needs on the host beside what the syncer's kinds say for themselves."""
 
 KWOK = "kwok.x-k8s.io/node"
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a gateway may do on the host: in its namespace, and (as a rule: nothing) in the whole cluster."""
+
+    role: Sequence[dict[str, Any]] = ()
+    cluster: Sequence[dict[str, Any]] = ()
 
 
 def host_namespace(name: str) -> str:
@@ -64,6 +73,22 @@ def tenant_objects(name: str, rules: Sequence[dict[str, Any]]) -> list[Obj]:
             "subjects": [{"kind": "ServiceAccount", "name": GATEWAY_ACCOUNT, "namespace": namespace}],
         },
         gateway_service(name),
+    ]
+
+
+def cluster_objects(name: str, rules: Sequence[dict[str, Any]]) -> list[Obj]:
+    """Return the rights of a gateway beyond its namespace, for configurations that cannot do without."""
+    subject = {"kind": "ServiceAccount", "name": GATEWAY_ACCOUNT, "namespace": host_namespace(name)}
+    meta = {"name": host_namespace(name)}
+    return [
+        {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": meta, "rules": list(rules)},
+        {
+            "apiVersion": RBAC,
+            "kind": "ClusterRoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": meta["name"]},
+            "subjects": [subject],
+        },
     ]
 
 

@@ -1,15 +1,15 @@
 """A virtual cluster's share of the host cluster: one namespace, one Role, one Service, and the token of its gateway."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from vgateway.local.errors import LocalError
 from vgateway.local.instance import Instance
-from vgateway.local.kubeapi import NAMESPACES, PODS, SERVICE_ACCOUNTS
+from vgateway.local.kubeapi import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, PODS, SERVICE_ACCOUNTS
 from vgateway.local.kubeconfigs import kubeconfig, write_private
 from vgateway.local.manifests import (
     GATEWAY_ACCOUNT,
+    Rights,
+    cluster_objects,
     gateway_endpoints,
     host_namespace,
     tenant_objects,
@@ -22,9 +22,14 @@ LEAVING_TAKES = 90.0
 """Seconds within which the host cluster removes a namespace and all that runs in it."""
 
 
-def settle(instance: Instance, name: str, rules: Sequence[dict[str, Any]]) -> str:
+def settle(instance: Instance, name: str, rights: Rights) -> str:
     """Make what the virtual cluster has on the host; return the ClusterIP of its Service."""
-    applied = [instance.host_api.apply(manifest) for manifest in tenant_objects(name, rules)]
+    applied = [instance.host_api.apply(manifest) for manifest in tenant_objects(name, rights.role)]
+    if rights.cluster:
+        for manifest in cluster_objects(name, rights.cluster):
+            instance.host_api.apply(manifest)
+    else:
+        _without_cluster_rights(instance, name)
     return str(applied[-1]["spec"]["clusterIP"])
 
 
@@ -49,6 +54,7 @@ def ensure_gateway_credentials(instance: Instance, name: str, path: Path) -> Pat
 def leave_host(instance: Instance, name: str) -> None:
     """Remove the namespace and wait until it is gone. Raises LocalError when the host cluster does not manage that."""
     namespace, api = host_namespace(name), instance.host_api
+    _without_cluster_rights(instance, name)
     if api.get(NAMESPACES, namespace) is None:
         return
     # Their own grace periods have nothing left to wait for: whoever could talk to the tenant is gone.
@@ -56,3 +62,8 @@ def leave_host(instance: Instance, name: str) -> None:
     api.ask("DELETE", NAMESPACES.path(name=namespace))
     if not wait_until(lambda: api.get(NAMESPACES, namespace) is None, LEAVING_TAKES):
         raise LocalError(f"the host namespace {namespace} did not go within {LEAVING_TAKES:.0f} s")
+
+
+def _without_cluster_rights(instance: Instance, name: str) -> None:
+    for resource in (CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES):
+        instance.host_api.call("DELETE", resource.path(name=host_namespace(name)))

@@ -1,9 +1,15 @@
 """What the syncer has to know about its virtual cluster; decided once, at start."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+from vgateway.config.pods import Pods
+from vgateway.config.sync import Sync
+from vgateway.config.tolerations import parse_toleration
 from vgateway.kube.names import Names
+
+_MINOR = re.compile(r"v?(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +18,7 @@ class SyncerSettings:
 
     ``service`` is the host Service in front of the gateway: pods reach the tenant's API at its ClusterIP, and it
     owns every host object. ``address`` is the gateway's own IP: what virtual nodes and the endpoints of
-    ``default/kubernetes`` advertise. ``virtual_version`` is known once the virtual API server has been asked.
+    ``default/kubernetes`` advertise. The versions are known once the API servers have been asked.
     """
 
     names: Names
@@ -22,3 +28,22 @@ class SyncerSettings:
     front_port: int = 8443
     cluster_domain: str = "cluster.local"
     virtual_version: Callable[[], str] = str
+    host_version: Callable[[], str] = str
+    sync: Sync = field(default_factory=Sync)
+    pod_security_standard: str | None = None
+    enforced_tolerations: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def pods(self) -> Pods:
+        """How pods run on the host."""
+        return self.sync.to_host.pods
+
+    def host_is_at_least(self, minor: int) -> bool:
+        """Say whether the host runs Kubernetes 1.``minor`` or newer; no while that is not known."""
+        found = _MINOR.match(self.host_version())
+        return found is not None and (int(found[1]), int(found[2])) >= (1, minor)
+
+
+def tolerations_of(pods: Pods) -> tuple[Mapping[str, str], ...]:
+    """Return what every pod has to tolerate."""
+    return tuple(parse_toleration(entry) for entry in pods.enforce_tolerations)

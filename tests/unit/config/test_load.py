@@ -41,7 +41,8 @@ def test_the_smallest_configuration_gets_the_documented_ports_and_the_service_it
         pytest.param([], "a mapping is expected at the top", id="a list at the top"),
         pytest.param({}, "gateway: this key is required", id="nothing at all"),
         pytest.param(document(gateway={"nme": "x"}), "gateway.nme: unknown key", id="a typing error"),
-        pytest.param(document(sync={"pods": {}}), "sync: unknown key", id="a section we do not have"),
+        pytest.param(document(sink={"pods": {}}), "sink: unknown key", id="a section that nobody has"),
+        pytest.param(document(experimental={}), "experimental: not supported yet", id="a section we do not have yet"),
         pytest.param(
             document(controlPlane={"proxy": {"port": 99999}}),
             "controlPlane.proxy.port: Input should be less than or equal to 65535, not 99999",

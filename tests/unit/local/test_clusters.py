@@ -9,6 +9,7 @@ from vgateway.errors import ConfigError
 from vgateway.local.clusters import Wish, needed_programs, open_instance, wanted
 from vgateway.local.errors import LocalError
 from vgateway.local.gateway import check_choices, gateway_document, read_choices
+from vgateway.local.manifests import Rights
 from vgateway.local.names import check_name
 from vgateway.local.paths import Paths
 from vgateway.local.progress import Progress
@@ -22,7 +23,7 @@ RUNNING = State(251, rooted=True, nodes=2, virtual={"demo": VirtualCluster(1, "s
 
 
 def wish(*names: str, **options: object) -> Wish:
-    return Wish(names=names, rules=(), **options)  # type: ignore[arg-type] # a table's shorthand
+    return Wish(names=names, rights=lambda _: Rights(), **options)  # type: ignore[arg-type] # a table's shorthand
 
 
 @pytest.mark.parametrize(

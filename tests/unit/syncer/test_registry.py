@@ -1,20 +1,56 @@
-from vgateway.syncer.registry import KINDS, host_role_rules
+from typing import Any
 
-# What a Role in a namespace cannot grant: these are cluster-scoped.
-CLUSTER_SCOPED = {"nodes", "namespaces", "persistentvolumes", "storageclasses", "priorityclasses"}
+import pytest
+
+from tests.unit.config.test_load import document
+from vgateway.config.load import parse_config
+from vgateway.config.tohost import ToHost
+from vgateway.errors import ConfigError
+from vgateway.syncer.registry import KINDS, TO_HOST, host_cluster_rules, host_role_rules, kinds_for
+
+
+def names(**changes: Any) -> set[str]:
+    return {kind.name for kind in kinds_for(parse_config(document(**changes)))}
 
 
 def test_the_kinds_need_one_namespaced_role_and_nothing_of_the_whole_cluster() -> None:
     resources = {name.split("/")[0] for rule in host_role_rules(KINDS) for name in rule["resources"]}
-    assert resources == {"pods", "configmaps", "secrets", "services"}
-    assert not resources & CLUSTER_SCOPED
+    assert {"pods", "configmaps", "secrets", "services"} <= resources
+    assert host_cluster_rules(KINDS) == []
 
 
 def test_no_right_is_a_wildcard_and_none_lets_us_act_inside_pods() -> None:
-    for rule in host_role_rules(KINDS):
+    for rule in [*host_role_rules(KINDS), *host_cluster_rules(KINDS)]:
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
         assert not {"pods/exec", "pods/attach", "serviceaccounts/token"} & set(rule["resources"])
 
 
 def test_kinds_have_names_of_their_own() -> None:
     assert len({kind.name for kind in KINDS}) == len(KINDS)
+
+
+def test_a_configuration_that_says_nothing_gets_the_kinds_of_the_default() -> None:
+    assert names() == {kind.name for kind in KINDS}
+
+
+def test_a_switch_takes_its_kind_away_and_the_right_to_write_it() -> None:
+    config = parse_config(document(sync={"toHost": {"services": {"enabled": False}}}))
+    kinds = kinds_for(config)
+    assert "services" not in {kind.name for kind in kinds}
+    (rule,) = (rule for rule in host_role_rules(kinds) if rule["resources"] == ["services"])
+    assert rule["verbs"] == ["get", "list", "watch"]
+
+
+def test_a_pod_security_standard_brings_the_kind_that_keeps_it() -> None:
+    assert names(policies={"podSecurityStandard": "baseline"}) - names() == {"pod-security"}
+
+
+@pytest.mark.parametrize("switch", sorted(set(ToHost.model_fields) - set(TO_HOST)))
+def test_what_is_switched_on_and_has_nothing_behind_it_is_refused(switch: str) -> None:
+    spelled = ToHost.model_fields[switch].alias
+    with pytest.raises(ConfigError, match=rf"^sync\.toHost\.{spelled}: not supported yet$"):
+        names(sync={"toHost": {spelled: {"enabled": True}}})
+
+
+def test_every_line_of_the_tables_is_a_switch_of_the_configuration() -> None:
+    assert set(TO_HOST) <= set(ToHost.model_fields)

@@ -6,8 +6,8 @@ changes one that exists. So it is made anew once, with the address of the host S
 
 from collections.abc import Iterable, Mapping
 
-from vgateway.kube.objects import Obj, VirtualKey, get_path
-from vgateway.syncer.kind import DerivedKind, Hint, Side, Wake
+from vgateway.kube.objects import Obj, Resource, VirtualKey, get_path
+from vgateway.syncer.kind import READ, DerivedKind, Hint, Rights, Side, Wake
 from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.view import View
 
@@ -38,6 +38,11 @@ class KubernetesServiceKind(DerivedKind):
     def wakes(self) -> tuple[Wake, ...]:
         """The Service on either side."""
         return (Wake(Side.VIRTUAL, SERVICES, kubernetes_key), Wake(Side.HOST, SERVICES, front_key))
+
+    @property
+    def host_rights(self) -> Mapping[Resource, Rights]:
+        """Reading the host Service in front of the gateway."""
+        return {SERVICES: {"": READ}}
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the Service with the host's address."""

@@ -1,0 +1,106 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.unit.config.test_load import document
+from vgateway.config.load import parse_config, problems_of
+from vgateway.config.tolerations import parse_toleration
+
+
+def sync(**sides: Any) -> dict[str, Any]:
+    return document(sync=sides)
+
+
+def test_what_nobody_speaks_of_is_as_in_vcluster_yaml() -> None:
+    to_host = parse_config(document()).sync.to_host
+    on = {name for name in type(to_host).model_fields if getattr(to_host, name).enabled is True}
+    referenced = {"config_maps", "secrets", "persistent_volume_claims"}
+    assert on == {"pods", "services", "endpoints", "endpoint_slices"} | referenced
+
+
+@pytest.mark.parametrize(
+    ("side", "given"),
+    [
+        ("toHost", {"ingresses": {"enabled": False}}),
+        ("toHost", {"namespaces": {"enabled": False, "mappings": {}}}),
+        ("toHost", {"pods": {"rewriteHosts": {"enabled": True, "initContainer": {"image": "x"}}}}),
+        ("toHost", {"pods": {"useSecretsForSATokens": False, "hybridScheduling": {"enabled": False}}}),
+        ("fromHost", {"nodes": {"enabled": False, "selector": {"all": False}}}),
+        ("fromHost", {"storageClasses": {"enabled": "auto"}}),
+        ("fromHost", {"configMaps": {"mappings": {"byName": {"": "mine/*", "a/*": "b/*", "/x": "b/y"}}}}),
+    ],
+)
+def test_what_asks_for_nothing_or_is_done_already_is_accepted(side: str, given: Mapping[str, Any]) -> None:
+    assert problems_of(sync(**{side: given})) == []
+
+
+@pytest.mark.parametrize(
+    ("side", "given", "line"),
+    [
+        pytest.param("toHost", {"pdos": {}}, "sync.toHost.pdos: unknown key", id="a typing error"),
+        pytest.param(
+            "toHost", {"namespaces": {"enabled": True}}, "sync.toHost.namespaces: not supported yet", id="not done"
+        ),
+        pytest.param(
+            "toHost", {"customResources": {"a.b": {}}}, "sync.toHost.customResources: not supported yet", id="a map"
+        ),
+        pytest.param(
+            "toHost", {"secrets": {"patches": []}}, "sync.toHost.secrets.patches: not supported yet", id="patches"
+        ),
+        pytest.param(
+            "fromHost", {"nodes": {"enabled": True}}, "sync.fromHost.nodes: not supported yet", id="real nodes"
+        ),
+        pytest.param(
+            "fromHost",
+            {"secrets": {"mappings": {"byName": {"a/*": "b/c"}}}},
+            "sync.fromHost.secrets.mappings.byName: 'a/*' and 'b/c': both or neither must mean a whole namespace, "
+            "not {'a/*': 'b/c'}",
+            id="a namespace onto one object",
+        ),
+        pytest.param(
+            "toHost",
+            {"pods": {"enforceTolerations": ["a=b:Never"]}},
+            "sync.toHost.pods.enforceTolerations.0: the effect must be one of NoSchedule, PreferNoSchedule, NoExecute, "
+            "not 'a=b:Never'",
+            id="an effect that there is not",
+        ),
+    ],
+)
+def test_everything_else_is_refused_with_its_path(side: str, given: Mapping[str, Any], line: str) -> None:
+    assert problems_of(sync(**{side: given})) == [line]
+
+
+def test_every_problem_has_a_line_of_its_own() -> None:
+    given = sync(toHost={"a": 1, "b": 2}) | {"logging": {"level": "loud"}, "networking": {"resolveDNS": []}}
+    assert [line.split(":")[0] for line in problems_of(given)] == [
+        "networking.resolveDNS",
+        "sync.toHost.a",
+        "sync.toHost.b",
+        "logging.level",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "toleration"),
+    [
+        ("*", {"operator": "Exists"}),
+        ("*:NoExecute", {"operator": "Exists", "effect": "NoExecute"}),
+        ("gpu", {"key": "gpu", "operator": "Exists"}),
+        ("example.com/gpu:NoSchedule", {"key": "example.com/gpu", "operator": "Exists", "effect": "NoSchedule"}),
+        ("gpu=a100", {"key": "gpu", "operator": "Equal", "value": "a100"}),
+        ("gpu=", {"key": "gpu", "operator": "Equal", "value": ""}),
+        (
+            "gpu=a100:PreferNoSchedule",
+            {"key": "gpu", "operator": "Equal", "value": "a100", "effect": "PreferNoSchedule"},
+        ),
+    ],
+)
+def test_the_grammar_of_tolerations(entry: str, toleration: Mapping[str, str]) -> None:
+    assert parse_toleration(entry) == toleration
+
+
+@pytest.mark.parametrize("entry", ["", ":NoSchedule", "gpu:", "gpu:No", "-gpu", "a b", "*=x", "a/b/c", "k=v w"])
+def test_what_kubernetes_would_refuse_is_a_mistake_of_the_configuration(entry: str) -> None:
+    with pytest.raises(ValueError):
+        parse_toleration(entry)

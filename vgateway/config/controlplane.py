@@ -1,0 +1,28 @@
+"""``controlPlane``: the gateway's own listeners."""
+
+from vgateway.config.base import Port, Section
+
+
+class Proxy(Section):
+    """The front that tenants' kubeconfigs point at."""
+
+    bind_address: str = "0.0.0.0"
+    """Address to listen on."""
+    port: Port = 8443
+    """TCP port of the front."""
+
+
+class Kubelet(Section):
+    """The listener that is the kubelet of every virtual node."""
+
+    bind_address: str = "0.0.0.0"
+    """Address to listen on."""
+    port: Port = 10250
+    """TCP port, advertised by every virtual node."""
+
+
+class ControlPlane(Section):
+    """The gateway's own listeners."""
+
+    proxy: Proxy = Proxy()
+    kubelet: Kubelet = Kubelet()

@@ -1,0 +1,75 @@
+"""``sync.fromHost``: what of the host's the tenant may see, under the same names and never to change it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from vgateway.config.base import NotYet, On, Section, Switch
+
+
+def _mappings(given: Mapping[str, str]) -> Mapping[str, str]:
+    for host, virtual in given.items():
+        if host and "/" not in host:
+            raise ValueError(f"{host!r}: namespace/name or namespace/* is expected")
+        namespace, slash, name = virtual.partition("/")
+        if not namespace or not slash or not name:
+            raise ValueError(f"{virtual!r}: namespace/name or namespace/* is expected")
+        if (not host or host.endswith("/*")) != (name == "*"):
+            raise ValueError(f"{host!r} and {virtual!r}: both or neither must mean a whole namespace")
+    return given
+
+
+class Mappings(Section):
+    """Which objects of the host become which of the tenant's."""
+
+    by_name: Annotated[Mapping[str, str], AfterValidator(_mappings)] = {}
+    """Host to virtual: ``ns/name: ns/name``, ``ns/*: ns/*``; an empty host namespace is the virtual cluster's own."""
+
+
+class Mapped(Switch):
+    """A kind of which chosen host objects are shown to the tenant; those of other namespaces need a Role there."""
+
+    mappings: Mappings = Mappings()
+
+
+class Automatic(Section):
+    """A kind that crosses on its own where the tenant's own scheduler needs it."""
+
+    enabled: bool | Literal["auto"] = "auto"
+    """``auto`` is off here: pods are scheduled by the host."""
+
+
+class FromHost(Section):
+    """From the host to the virtual cluster."""
+
+    events: On = On()
+    """The tenant sees what the host says about its objects, in the tenant's own names."""
+    storage_classes: Automatic = Automatic()
+    """The tenant sees the host's classes and may use them by name; needs to read them on the host."""
+    ingress_classes: Switch = Switch()
+    """The tenant sees the host's classes; needs to read them on the host."""
+    runtime_classes: Switch = Switch()
+    """The tenant sees the host's classes and may use them by name; needs to read them on the host."""
+    priority_classes: Switch = Switch()
+    """The tenant's pods keep the priority class they name: its host namesake decides; needs to read the host's."""
+    csi_drivers: Automatic = Automatic()
+    """The tenant sees the host's drivers; needs to read them on the host."""
+    csi_nodes: Automatic = Automatic()
+    """The tenant sees the drivers of the host's nodes; needs to read them on the host."""
+    csi_storage_capacities: Automatic = Automatic()
+    """The tenant sees what space the host has left; needs to read it on the host."""
+    volume_snapshot_classes: Switch = Switch()
+    """The tenant sees the host's classes; needs to read them on the host."""
+    config_maps: Mapped = Mapped()
+    secrets: Mapped = Mapped()
+    nodes: NotYet = NotYet()
+    """Not supported yet: the tenant sees a node of its own making for each host node that runs its pods."""
+    gateway_classes: NotYet = NotYet()
+    """Not supported yet."""
+    gateways: NotYet = NotYet()
+    """Not supported yet."""
+    device_classes: NotYet = NotYet()
+    """Not supported yet."""
+    custom_resources: NotYet = NotYet()
+    """Not supported yet."""

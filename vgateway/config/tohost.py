@@ -1,0 +1,57 @@
+"""``sync.toHost``: what of the tenant's is copied into the host namespace, under translated names."""
+
+from vgateway.config.base import NotYet, On, Section, Switch
+from vgateway.config.pods import Pods
+
+
+class Selected(On):
+    """A kind of which the host gets what pods refer to."""
+
+    all: bool = False
+    """``true`` copies every object; otherwise those that a pod names, or that ask for it by the force-sync mark."""
+
+
+class ToHost(Section):
+    """From the virtual cluster to the host."""
+
+    pods: Pods = Pods()
+    services: On = On()
+    """Without them, the tenant's services have no address that anything on the host serves."""
+    endpoints: On = On()
+    """Endpoints that the tenant writes itself, for services without a selector."""
+    endpoint_slices: On = On()
+    """EndpointSlices that the tenant writes itself, for services without a selector."""
+    config_maps: Selected = Selected()
+    """Turned off, pods that need a ConfigMap do not start."""
+    secrets: Selected = Selected()
+    """Turned off, pods that need a Secret do not start; their service-account tokens are not concerned."""
+    persistent_volume_claims: On = On()
+    """Turned off, pods that need a claim do not start."""
+    persistent_volumes: Switch = Switch()
+    """The tenant may make volumes by hand; needs rights on all volumes of the host."""
+    storage_classes: Switch = Switch()
+    """The tenant may make storage classes; needs rights on all classes of the host."""
+    volume_snapshots: Switch = Switch()
+    """Snapshots of the tenant's claims are taken on the host; it needs the snapshot controller there."""
+    volume_snapshot_contents: Switch = Switch()
+    """Snapshots' contents can be made by hand; needs rights on all of them on the host."""
+    pod_disruption_budgets: Switch = Switch()
+    """Drains of host nodes respect the tenant's budgets."""
+    service_accounts: Switch = Switch()
+    """Pods run under copies of their own accounts, to which the host may bind rights or clouds' identities."""
+    priority_classes: Switch = Switch()
+    """The tenant may make priority classes, capped at a thousand million; needs rights on all classes of the host."""
+    ingresses: Switch = Switch()
+    """The host's ingress controller serves the tenant's Ingresses."""
+    network_policies: Switch = Switch()
+    """The host's network enforces the tenant's NetworkPolicies on its pods."""
+    namespaces: NotYet = NotYet()
+    """Not supported yet: everything lives in one host namespace."""
+    resource_claims: NotYet = NotYet()
+    """Not supported yet."""
+    resource_claim_templates: NotYet = NotYet()
+    """Not supported yet."""
+    gateway_api: NotYet = NotYet()
+    """Not supported yet."""
+    custom_resources: NotYet = NotYet()
+    """Not supported yet."""
