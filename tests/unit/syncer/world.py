@@ -19,6 +19,7 @@ from vgateway.syncer.kinds.event import involved_values
 from vgateway.syncer.kinds.node import node_values
 from vgateway.syncer.kinds.pod.needs import waiting_values
 from vgateway.syncer.kinds.references import reference_values
+from vgateway.syncer.kinds.volume import volume_values
 from vgateway.syncer.patch import merge
 from vgateway.syncer.plan import plan
 from vgateway.syncer.resources import NAMESPACES, PODS, SECRETS
@@ -38,7 +39,16 @@ from vgateway.syncer.steps import (
     Tell,
 )
 from vgateway.syncer.tokens import filled
-from vgateway.syncer.view import BY_INVOLVED, BY_NAMESPACE, BY_NODE, BY_REFERENCE, BY_SERVICE, BY_WAITING, View
+from vgateway.syncer.view import (
+    BY_INVOLVED,
+    BY_NAMESPACE,
+    BY_NODE,
+    BY_REFERENCE,
+    BY_SERVICE,
+    BY_VOLUME,
+    BY_WAITING,
+    View,
+)
 
 NOW = 1_790_000_000.0
 NAMES = Names("vc", "host-ns")
@@ -49,6 +59,7 @@ INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
     BY_WAITING: waiting_values,
     BY_NODE: node_values,
     BY_SERVICE: service_values,
+    BY_VOLUME: volume_values,
     BY_INVOLVED: involved_values,
     BY_NAMESPACE: lambda obj: (obj["metadata"].get("namespace") or "",),
 }

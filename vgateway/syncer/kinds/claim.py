@@ -1,0 +1,84 @@
+"""PersistentVolumeClaims: the tenant asks, the host binds and reports.
+
+A host claim is taken over by a new tenant's claim of its name, and one that vanished is made again for the volume
+it had: an empty volume never takes the place of a lost one without a word.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vgateway.kube.objects import HostObj, Obj, VirtualObj, annotations, get_path
+from vgateway.syncer.kind import SyncedKind
+from vgateway.syncer.metadata import host_annotations
+from vgateway.syncer.resources import CLAIMS
+from vgateway.syncer.rules import pull, push
+from vgateway.syncer.steps import Step, Tell
+from vgateway.syncer.view import View
+
+# What the host's controllers say by annotation; the tenant reads them and cannot set them.
+HOST_ANNOTATIONS = (
+    "pv.kubernetes.io/bind-completed",
+    "pv.kubernetes.io/bound-by-controller",
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/storage-resizer",
+    "volume.kubernetes.io/selected-node",
+)
+# Sources that live beside the claim and so have host names; others are cluster-scoped or custom.
+TWINS = ("PersistentVolumeClaim", "VolumeSnapshot")
+
+
+def host_source(source: Mapping[str, Any], namespace: str, view: View) -> Obj:
+    """Return what a claim is filled from, under the host's name."""
+    if source.get("kind") not in TWINS:
+        return dict(source)
+    left = {name: value for name, value in source.items() if name != "namespace"}
+    return left | {"name": view.names.host_name(source["name"], source.get("namespace") or namespace)}
+
+
+def _annotations(host: HostObj, virtual: VirtualObj, _view: View) -> dict[str, str] | None:
+    own = {key: value for key, value in annotations(virtual).items() if key not in HOST_ANNOTATIONS}
+    found = own | {key: value for key, value in annotations(host).items() if key in HOST_ANNOTATIONS}
+    return found or None
+
+
+def _unless_set(path: str) -> Any:
+    def value(host: HostObj, virtual: VirtualObj, _view: View) -> Any:
+        return get_path(virtual, path) or get_path(host, path)
+
+    return value
+
+
+class ClaimKind(SyncedKind):
+    """Every claim of the tenant."""
+
+    resource = CLAIMS
+    adopts = True
+    rules = (
+        push("spec.resources.requests"),
+        push("spec.volumeAttributesClassName"),
+        # The API server lets both be set once.
+        pull("spec.volumeName", via=_unless_set("spec.volumeName")),
+        pull("spec.storageClassName", via=_unless_set("spec.storageClassName")),
+        pull("metadata.annotations", via=_annotations),
+        pull("status"),
+    )
+
+    def annotations(self, virtual: VirtualObj, view: View) -> dict[str, str]:
+        """All but what the host's controllers say."""
+        own = host_annotations(view.names, CLAIMS, virtual)
+        return {key: value for key, value in own.items() if key not in HOST_ANNOTATIONS}
+
+    def to_host(self, virtual: VirtualObj, view: View) -> Obj:
+        """Copy the spec, whatever is in it, and translate its sources."""
+        spec, namespace = dict(virtual["spec"]), virtual["metadata"]["namespace"]
+        for field in ("dataSource", "dataSourceRef"):
+            if spec.get(field):
+                spec[field] = host_source(spec[field], namespace, view)
+        return {"spec": spec}
+
+    def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+        """Say when the two are bound to different volumes: neither side can be changed."""
+        ours, theirs = get_path(virtual, "spec.volumeName"), get_path(host, "spec.volumeName")
+        if ours and theirs and ours != theirs:
+            yield Tell("VolumeDiffers", f"the host has bound the claim to volume {theirs}, not to {ours}")
