@@ -1,4 +1,4 @@
-"""ConfigMaps that a pod of the tenant refers to: copied while it does, removed when none does any more.
+"""ConfigMaps that a pod of the tenant refers to: copied while it does, removed when none does any more; or all.
 
 The namespace's own ``kube-root-ca.crt`` is not among them: all pods share one copy, see ``rootca``.
 """
@@ -25,5 +25,6 @@ class ConfigMapKind(SyncedKind):
         return (BY_REFERENCE_INDEX,)
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
-        """Only what a pod refers to, or what is marked to be copied anyway."""
-        return virtual["metadata"]["name"] != ROOT_CA and is_referenced(CONFIGMAPS, virtual, view)
+        """Only what a pod refers to, or what is marked to be copied anyway, unless all are asked for."""
+        everything = view.settings.sync.to_host.config_maps.all
+        return virtual["metadata"]["name"] != ROOT_CA and (everything or is_referenced(CONFIGMAPS, virtual, view))

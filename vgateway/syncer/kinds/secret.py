@@ -1,4 +1,4 @@
-"""Secrets that a pod of the tenant refers to: copied while it does, removed when none does any more."""
+"""Secrets that a pod of the tenant refers to: copied while it does, removed when none does any more; or all."""
 
 from vgateway.kube.objects import Obj, VirtualObj
 from vgateway.syncer.kind import Index, Side, SyncedKind, Wake
@@ -23,8 +23,8 @@ class SecretKind(SyncedKind):
         return (BY_REFERENCE_INDEX,)
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
-        """Only what a pod refers to, or what is marked to be copied anyway."""
-        return is_referenced(SECRETS, virtual, view)
+        """Only what a pod refers to, or what is marked to be copied anyway, unless all are asked for."""
+        return view.settings.sync.to_host.secrets.all or is_referenced(SECRETS, virtual, view)
 
     def to_host(self, virtual: VirtualObj, view: View) -> Obj:
         """Keep the type, unless the host would fill or delete a Secret of that type itself."""

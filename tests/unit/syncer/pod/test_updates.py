@@ -9,6 +9,8 @@ from vgateway.syncer.kinds.pod.updates import GATES, IMAGES, first_marks, spec_p
 from vgateway.syncer.resources import PODS
 from vgateway.syncer.steps import PatchHost
 
+VIEW = World().view
+
 
 def container(image: str, name: str = "c") -> Obj:
     return {"name": name, "image": image}
@@ -20,14 +22,14 @@ def marks(spec: Obj) -> dict[str, str]:
 
 def test_a_new_image_is_pushed_by_the_containers_name() -> None:
     before, now = {"containers": [container("a:1")]}, {"containers": [container("a:2")]}
-    patch = spec_patch(now, before, marks(before))
+    patch = spec_patch(now, before, marks(before), VIEW)
     assert patch["spec"] == {"containers": [{"name": "c", "image": "a:2"}]}
     assert patch["metadata"]["annotations"][IMAGES] == marks(now)[IMAGES]
 
 
 def test_an_image_that_the_hosts_admission_changed_stays_changed() -> None:
     spec = {"containers": [container("a:1")]}
-    assert spec_patch(spec, {"containers": [container("mirror/a:1")]}, marks(spec)) == {}
+    assert spec_patch(spec, {"containers": [container("mirror/a:1")]}, marks(spec), VIEW) == {}
 
 
 @pytest.mark.parametrize(
@@ -44,15 +46,17 @@ def test_an_image_that_the_hosts_admission_changed_stays_changed() -> None:
     ],
 )
 def test_the_few_fields_that_may_change_are_pushed(virtual: Obj, host: Obj, patch: Obj) -> None:
-    assert spec_patch(virtual, host, {}).get("spec", {}) == patch
+    assert spec_patch(virtual, host, {}, VIEW).get("spec", {}) == patch
 
 
 def test_the_tenant_lifts_its_own_gates_and_never_the_hosts() -> None:
     first = {"schedulingGates": [{"name": "own"}]}
     host: dict[str, Any] = {"schedulingGates": [{"name": "own"}, {"name": "queue"}]}
     assert marks(first)[GATES] == "own"
-    assert spec_patch({}, host, {GATES: "own"})["spec"] == {"schedulingGates": [{"name": "own", "$patch": "delete"}]}
-    assert spec_patch({}, {"schedulingGates": [{"name": "queue"}]}, {GATES: "own"}) == {}
+    assert spec_patch({}, host, {GATES: "own"}, VIEW)["spec"] == {
+        "schedulingGates": [{"name": "own", "$patch": "delete"}]
+    }
+    assert spec_patch({}, {"schedulingGates": [{"name": "queue"}]}, {GATES: "own"}, VIEW) == {}
 
 
 def test_an_ephemeral_container_is_added_through_its_own_subresource() -> None:

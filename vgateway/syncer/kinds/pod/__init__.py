@@ -62,8 +62,8 @@ class PodKind(SyncedKind):
 
     @property
     def host_rights(self) -> Mapping[Resource, Rights]:
-        """Pods, their two subresources that we write, and the Secrets that hold their tokens."""
-        own = {"": READ + WRITE, "status": ("patch",), "ephemeralcontainers": ("patch",)}
+        """Pods, their subresources that we write, and the Secrets that hold their tokens."""
+        own = {"": READ + WRITE, "status": ("patch",), "ephemeralcontainers": ("patch",), "resize": ("patch",)}
         return {PODS: own, SECRETS: {"": READ + WRITE}}
 
     def labels(self, virtual: VirtualObj, view: View) -> dict[str, str]:

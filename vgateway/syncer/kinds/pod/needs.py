@@ -13,15 +13,30 @@ from vgateway.syncer.tokens import renewal_due, secret_without_tokens, token_own
 from vgateway.syncer.view import BY_REFERENCE, BY_WAITING, View
 
 
-def lacks(virtual: VirtualObj, view: View) -> bool:
-    """Say whether something that is on its way to the host is not there yet.
+def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
+    """Yield a sentence for everything on its way to the host that is not there yet.
 
-    What the tenant does not have either is no reason to wait: the kubelet says so in the pod's status.
+    What the tenant does not have either, or what never goes there, is no reason to wait: the kubelet says so in the
+    pod's status.
     """
+    if not view.front_address():
+        yield f"the host Service {view.settings.service} has no ClusterIP yet"
     namespace = virtual["metadata"]["namespace"]
-    return not view.front_address() or any(
-        _on_its_way(resource, VirtualKey(namespace, name), view) for resource, name in references(virtual)
-    )
+    for resource, name in sorted(references(virtual), key=lambda one: (one[0].plural, one[1])):
+        if _crosses(resource, name, view) and _on_its_way(resource, VirtualKey(namespace, name), view):
+            yield f"the {resource.kind} {name} has no copy on the host yet"
+
+
+def lacks(virtual: VirtualObj, view: View) -> bool:
+    """Say whether something that is on its way to the host is not there yet."""
+    return any(True for _ in missing(virtual, view))
+
+
+def _crosses(resource: Resource, name: str, view: View) -> bool:
+    to_host = view.settings.sync.to_host
+    if resource is CONFIGMAPS:
+        return to_host.config_maps.enabled or name == ROOT_CA
+    return to_host.secrets.enabled or resource is not SECRETS
 
 
 def _on_its_way(resource: Resource, key: VirtualKey, view: View) -> bool:

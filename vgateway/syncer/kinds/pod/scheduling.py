@@ -1,6 +1,6 @@
 """Where a pod may run: terms about other pods are confined to the tenant's own, and to the namespaces they mean.
 
-Priority is the host's business and is cleared. A node that the tenant chose becomes a requirement that the host's
+A node that the tenant chose becomes a requirement that the host's
 scheduler keeps, so that taints and capacity of the host still count.
 """
 
@@ -27,6 +27,12 @@ def host_scheduling(virtual: VirtualObj, view: View) -> Obj:
     if spread := spec.get("topologySpreadConstraints"):
         found["topologySpreadConstraints"] = [_spread(constraint, virtual, view.names) for constraint in spread]
     return found
+
+
+def host_tolerations(own: Iterable[Mapping[str, Any]], view: View) -> list[Obj]:
+    """Return the tenant's tolerations, and those that every pod of the virtual cluster has to have."""
+    found = [dict(one) for one in own]
+    return found + [dict(one) for one in view.settings.enforced_tolerations if one not in found]
 
 
 def host_affinity(virtual: VirtualObj, view: View) -> Obj:

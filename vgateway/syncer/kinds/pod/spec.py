@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from vgateway.kube.objects import Obj, VirtualObj
+from vgateway.syncer.kinds.pod.classes import host_classes
 from vgateway.syncer.kinds.pod.dns import host_dns, host_names
 from vgateway.syncer.kinds.pod.env import host_environment, pod_variables
-from vgateway.syncer.kinds.pod.scheduling import host_scheduling
+from vgateway.syncer.kinds.pod.scheduling import host_scheduling, host_tolerations
 from vgateway.syncer.kinds.pod.volumes import host_volumes
 from vgateway.syncer.view import View
 
@@ -20,12 +21,16 @@ CLEARED = frozenset(
         "preemptionPolicy",
         "priority",
         "priorityClassName",
+        "resources",  # of the pod as a whole; below, where the host knows them
         "serviceAccount",
         "subdomain",
         "topologySpreadConstraints",
         "volumes",
     }
 )
+
+# The minor version of Kubernetes 1 that knows resources of a pod as a whole without being asked to.
+POD_RESOURCES_SINCE = 34
 
 
 def host_spec(virtual: VirtualObj, view: View) -> Obj:
@@ -43,12 +48,23 @@ def host_spec(virtual: VirtualObj, view: View) -> Obj:
         spec["volumes"] = volumes
     if secrets := own.get("imagePullSecrets"):
         spec["imagePullSecrets"] = [_pull_secret(secret, virtual, view) for secret in secrets]
+    if tolerations := host_tolerations(own.get("tolerations") or (), view):
+        spec["tolerations"] = tolerations
+    if (resources := own.get("resources")) and view.settings.host_is_at_least(POD_RESOURCES_SINCE):
+        spec["resources"] = resources
+    spec |= host_classes(own, view)
     return spec | host_dns(virtual, view) | host_names(virtual, view) | host_scheduling(virtual, view)
 
 
 def host_container(container: Mapping[str, Any], virtual: VirtualObj, services: Mapping[str, str], view: View) -> Obj:
     """Translate one container."""
-    return {**container, **host_environment(container, virtual, services, view)}
+    return {**container, **host_image(container, view), **host_environment(container, virtual, services, view)}
+
+
+def host_image(container: Mapping[str, Any], view: View) -> Obj:
+    """Return the image of a container on the host; nothing where it has none of its own."""
+    image = container.get("image")
+    return {"image": view.settings.pods.translate_image.get(image, image)} if image else {}
 
 
 def _pull_secret(secret: Mapping[str, Any], virtual: VirtualObj, view: View) -> Obj:
