@@ -3,6 +3,7 @@
 Builds only; the supervisor starts the groups in order: caches, then the controller.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from vgateway.syncer.reconciler import Reconciler
 from vgateway.syncer.registry import KINDS
 from vgateway.syncer.resources import NAMESPACES, NODES, PODS, SERVICES
 from vgateway.syncer.settings import SyncerSettings
-from vgateway.syncer.sources import all_indexes, all_sources, label_selector
+from vgateway.syncer.sources import all_indexes, all_sources, label_selector, sources_of
 from vgateway.syncer.view import Lookup, View
 from vgateway.syncer.waker import Waker, wakes_of
 
@@ -51,7 +52,8 @@ def build_syncer(
 ) -> Syncer:
     """Wire everything; nothing runs yet."""
     clients = {Side.VIRTUAL: virtual, Side.HOST: host}
-    informers = {at: _informer(clients[at[0]], source, settings) for at, source in all_sources(kinds).items()}
+    sources = all_sources(kinds)
+    informers = {at: _informer(clients[at[0]], source, settings) for at, source in sources.items()}
     for index in all_indexes(kinds):
         informers[index.side, index.resource].store.add_index(index.name, index.by)
     front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=f"metadata.name={settings.service}")
@@ -61,14 +63,37 @@ def build_syncer(
     )
     metrics = SyncerMetrics(registry)
     applier = Applier(settings.names, virtual, host, metrics)
-    reconciler = Reconciler(kinds, view, applier, Teller(virtual, metrics))
+
+    lacking = {
+        kind.name: [informers[one.side, one.resource].ready for one in sources_of(kind) if one.may_lack]
+        for kind in kinds
+    }
+
+    def is_listed(kind: Kind) -> bool:
+        return all(ready.is_set() for ready in lacking[kind.name])
+
+    reconciler = Reconciler(kinds, view, applier, Teller(virtual, metrics), is_listed)
     controller = Controller(reconciler, metrics)
     for (side, resource), informer in (*informers.items(), ((Side.HOST, SERVICES), front)):
         wakes = wakes_of(kinds, side, resource)
         informer.subscribe(Waker(side, resource, wakes, view, reconciler.memory, controller.wake))
     virtual_pods, host_pods = informers[Side.VIRTUAL, PODS], informers[Side.HOST, PODS]
-    caches = (*informers.values(), front)
+    caches = (*(Lacking(one) if sources[at].may_lack else one for at, one in informers.items()), front)
     return Syncer(virtual_pods, host_pods, controller, view, (caches, (controller,)))
+
+
+class Lacking:
+    """An informer of a resource that its side may lack: nobody waits for its first list."""
+
+    def __init__(self, informer: Informer) -> None:
+        self.name = informer.name
+        self.ready = asyncio.Event()
+        self._informer = informer
+
+    async def run(self) -> None:
+        """Follow the resource from when it appears."""
+        self.ready.set()
+        await self._informer.run()
 
 
 def _informer(client: ApiClient, source: Source, settings: SyncerSettings) -> Informer:

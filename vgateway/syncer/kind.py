@@ -118,7 +118,7 @@ class Pair:
 class Kind:
     """What every kind declares."""
 
-    resource: ClassVar[Resource]
+    resource: Resource
 
     @property
     def name(self) -> str:
@@ -156,8 +156,8 @@ class Kind:
 class SyncedKind(Kind):
     """A kind with twins: the tenant's object, and its copy on the host under a translated name."""
 
-    rules: ClassVar[tuple[Rule, ...]] = ()
-    also_wakes: ClassVar[tuple[Wake, ...]] = ()
+    rules: tuple[Rule, ...] = ()
+    also_wakes: tuple[Wake, ...] = ()
     # A host object may outlive its virtual object and be taken over by the next one of that name.
     adopts: ClassVar[bool] = False
 

@@ -3,7 +3,7 @@
 Invariant: nothing is planned while a store still lacks a write of this key's own, so that no write is repeated.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -20,21 +20,34 @@ from vgateway.syncer.words import host_refusal, in_virtual_words
 
 log = structlog.get_logger(__name__)
 
+# How often to look whether a side has a resource that it lacked; only while it has objects to decide about.
+LACKING_SECONDS = 5.0
+
 
 class Reconciler:
     """Knows the kinds by name; holds what they remember."""
 
-    def __init__(self, kinds: Sequence[Kind], view: View, applier: Applier, teller: Teller) -> None:
+    def __init__(
+        self,
+        kinds: Sequence[Kind],
+        view: View,
+        applier: Applier,
+        teller: Teller,
+        is_listed: Callable[[Kind], bool] = lambda _kind: True,
+    ) -> None:
         self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.memory = Memory()
         self._view = view
         self._applier = applier
         self._teller = teller
+        self._is_listed = is_listed
 
     async def reconcile(self, work: Work) -> float | None:
         """Bring one key's twins together; return the seconds after which to look again, None to wait for news."""
         name, key = work
         kind, now = self.kinds[name], self._view.now()
+        if not self._is_listed(kind):
+            return LACKING_SECONDS
         if self.memory.waits(work, now, self._look):
             return PATIENCE_SECONDS
         again: float | None = None

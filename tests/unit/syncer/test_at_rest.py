@@ -8,13 +8,31 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.syncer.world import NAMES, World, a_config_map, a_pod, a_service, writes
-from vgateway.kube.objects import Obj, Resource, VirtualKey
+from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, VirtualObj
 from vgateway.kube.ownership import owner_of
 from vgateway.syncer.kind import Kind, SyncedKind
+from vgateway.syncer.kinds.backends import SERVICE_NAME
+from vgateway.syncer.kinds.disruptionbudget import DisruptionBudgetKind
 from vgateway.syncer.kinds.rootca import ROOT_CA
-from vgateway.syncer.registry import KINDS
-from vgateway.syncer.resources import CONFIGMAPS, NODES, PODS, SECRETS, SERVICES
+from vgateway.syncer.kinds.serviceaccount import ServiceAccountKind
+from vgateway.syncer.kinds.snapshot import SnapshotKind
+from vgateway.syncer.registry import KINDS as DEFAULT
+from vgateway.syncer.resources import (
+    CLAIMS,
+    CONFIGMAPS,
+    DISRUPTIONBUDGETS,
+    ENDPOINTS,
+    ENDPOINTSLICES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICEACCOUNTS,
+    SERVICES,
+    SNAPSHOTS,
+)
 
+# Those of the default, and those that a configuration adds.
+KINDS: tuple[Kind, ...] = (*DEFAULT, DisruptionBudgetKind(), ServiceAccountKind(), SnapshotKind())
 ROUNDS = 8
 PODS_FIRST = {kind.name: kind for kind in KINDS}
 
@@ -45,11 +63,23 @@ def tenant(name: str, namespace: str, labels: dict[str, str], annotations: dict[
         (CONFIGMAPS, a_config_map(name, namespace)),
         (SECRETS, {**a_config_map(name, namespace), "type": "Opaque"}),
         (SERVICES, a_service(name[:50], namespace)),
+        (SERVICES, a_service("by-hand", namespace, selector=None)),
+        (ENDPOINTS, by_hand("by-hand", namespace, subsets=[{"addresses": [{"ip": "10.1.1.1"}]}])),
+        (ENDPOINTSLICES, by_hand(name, namespace, addressType="IPv4", endpoints=[], ports=[])),
+        (CLAIMS, by_hand(name, namespace, spec={"resources": {"requests": {"storage": "1Gi"}}})),
+        (DISRUPTIONBUDGETS, by_hand(name, namespace, spec={"minAvailable": 1, "selector": {"matchLabels": labels}})),
+        (SERVICEACCOUNTS, by_hand(name, namespace)),
+        (SNAPSHOTS, by_hand(name, namespace, spec={"source": {"persistentVolumeClaimName": name}})),
     ]
     for resource, obj in objs:
-        obj["metadata"] |= {"labels": dict(labels), "annotations": dict(annotations)}
+        own = dict(labels) | ({SERVICE_NAME: "by-hand"} if resource is ENDPOINTSLICES else {})
+        obj["metadata"] |= {"labels": own, "annotations": dict(annotations)}
         world.virtual[resource].put(obj)
     return world
+
+
+def by_hand(name: str, namespace: str, **fields: Any) -> Obj:
+    return {"metadata": {"name": name, "namespace": namespace, "uid": f"u-{name}"}, **fields}
 
 
 def spec_using(name: str) -> dict[str, Any]:
@@ -86,7 +116,7 @@ def all_keys(world: World) -> list[tuple[Kind, VirtualKey]]:
     for kind in KINDS:
         if isinstance(kind, SyncedKind):
             found += [(kind, VirtualKey(*key)) for key in list(world.virtual[kind.resource].by_key)]
-    return [(kind, key) for kind, key in found if kind.name != "nodes" or not key.namespace]
+    return [(kind, key) for kind, key in found if kind.resource.namespaced or not key.namespace]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -97,6 +127,8 @@ def test_two_clusters_come_to_rest_whatever_the_names_and_labels(
     world = tenant(name, namespace, labels, annotations)
     keys = all_keys(world)
     settle(world, keys)
+    (claim,) = world.host[CLAIMS]
+    claim["spec"]["volumeName"], claim["status"] = "pv-1", {"phase": "Bound"}
     (host,) = world.host[PODS]
     host["spec"]["nodeName"] = "n1"
     host["status"] = {
@@ -124,9 +156,10 @@ def test_every_copy_is_provably_the_tenants_and_has_a_name_that_fits(
     world = tenant(name, namespace, labels, annotations)
     settle(world, all_keys(world))
     for kind in KINDS:
-        if isinstance(kind, SyncedKind):
-            copies = [obj for obj in world.host[kind.resource] if owner_of(NAMES, kind.resource, obj)]  # type: ignore[arg-type]
-            assert len(copies) == 1, kind.name
+        if isinstance(kind, SyncedKind) and kind.resource in (PODS, CONFIGMAPS, SECRETS, SERVICES):
+            copies = [obj for obj in world.host[kind.resource] if owner_of(NAMES, kind.resource, HostObj(obj))]
+            wanted = [obj for obj in world.virtual[kind.resource] if kind.wanted(VirtualObj(obj), world.view)]
+            assert len(copies) == len(wanted) > 0, kind.name
             assert all(len(obj["metadata"]["name"]) <= 63 for obj in copies)
 
 
@@ -135,7 +168,7 @@ def test_when_the_tenants_objects_go_nothing_is_left_on_the_host() -> None:
     keys = all_keys(world)
     settle(world, keys)
     assert len(world.host[SECRETS].by_key) == 2, "the tenant's own, and the pod's tokens"
-    for resource in (PODS, SERVICES, SECRETS, CONFIGMAPS):
+    for resource in {kind.resource for kind in KINDS if isinstance(kind, SyncedKind)}:
         world.virtual[resource].by_key = {
             key: obj for key, obj in world.virtual[resource].by_key.items() if key[1] in (ROOT_CA, "kubernetes")
         }

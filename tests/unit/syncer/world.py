@@ -108,6 +108,12 @@ class World:
         for name in ("default", "kube-system"):
             self.virtual[NAMESPACES].put({"metadata": {"name": name, "labels": {"team": "a"}}})
 
+    def adopt(self, resource: Resource) -> None:
+        """Let both sides have a resource that only a configuration knows."""
+        for side, view in ((self.virtual, self.view.virtual), (self.host, self.view.host)):
+            assert isinstance(view, dict)
+            view[resource] = side[resource] = Objects()
+
     def plan(self, kind: Kind, key: VirtualKey) -> list[Step]:
         """Return the steps for a key."""
         return list(plan(kind, key, self.view, self.seen.get((kind.name, key), {})))
