@@ -4,13 +4,14 @@ import sys
 
 import typer
 
-from vgateway.cli import local
+from vgateway.cli import config, local
 from vgateway.cli.run import run
 from vgateway.errors import ConfigError
 from vgateway.local.errors import LocalError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(run)
+app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
 
 

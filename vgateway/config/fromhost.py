@@ -33,11 +33,35 @@ class Mapped(Switch):
     mappings: Mappings = Mappings()
 
 
+class Requirement(Section):
+    """One expression of a label selector."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Section):
+    """Kubernetes' label selector; empty selects everything."""
+
+    match_labels: Mapping[str, str] = {}
+    match_expressions: tuple[Requirement, ...] = ()
+
+
+class Classes(Switch):
+    """A cluster-scoped kind of the host's of which the tenant sees all or some."""
+
+    selector: LabelSelector = LabelSelector()
+    """The tenant sees those of the host's that carry these labels."""
+
+
 class Automatic(Section):
     """A kind that crosses on its own where the tenant's own scheduler needs it."""
 
     enabled: bool | Literal["auto"] = "auto"
     """``auto`` is off here: pods are scheduled by the host."""
+    selector: LabelSelector = LabelSelector()
+    """The tenant sees those of the host's that carry these labels."""
 
 
 class FromHost(Section):
@@ -47,11 +71,11 @@ class FromHost(Section):
     """The tenant sees what the host says about its objects, in the tenant's own names."""
     storage_classes: Automatic = Automatic()
     """The tenant sees the host's classes and may use them by name; needs to read them on the host."""
-    ingress_classes: Switch = Switch()
+    ingress_classes: Classes = Classes()
     """The tenant sees the host's classes; needs to read them on the host."""
-    runtime_classes: Switch = Switch()
+    runtime_classes: Classes = Classes()
     """The tenant sees the host's classes and may use them by name; needs to read them on the host."""
-    priority_classes: Switch = Switch()
+    priority_classes: Classes = Classes()
     """The tenant's pods keep the priority class they name: its host namesake decides; needs to read the host's."""
     csi_drivers: Automatic = Automatic()
     """The tenant sees the host's drivers; needs to read them on the host."""
@@ -59,7 +83,7 @@ class FromHost(Section):
     """The tenant sees the drivers of the host's nodes; needs to read them on the host."""
     csi_storage_capacities: Automatic = Automatic()
     """The tenant sees what space the host has left; needs to read it on the host."""
-    volume_snapshot_classes: Switch = Switch()
+    volume_snapshot_classes: Classes = Classes()
     """The tenant sees the host's classes; needs to read them on the host."""
     config_maps: Mapped = Mapped()
     secrets: Mapped = Mapped()

@@ -41,10 +41,6 @@ NOT_YET = frozenset(
         "networking.advanced.fallback",
         "networking.advanced.fallbackHostCluster",
         "networking.advanced.proxyKubelets",
-        "sync.fromHost.priorityClasses.selector",
-        "sync.fromHost.runtimeClasses.selector",
-        "sync.fromHost.storageClasses.selector",
-        "sync.fromHost.ingressClasses.selector",
     }
 )
 

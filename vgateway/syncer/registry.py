@@ -1,6 +1,6 @@
 """The kinds that a configuration asks for, and the host rights that follow from them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from vgateway.config.base import NotYet, Section
@@ -8,9 +8,22 @@ from vgateway.config.model import Config
 from vgateway.config.policies import Policies
 from vgateway.config.sync import Sync
 from vgateway.errors import ConfigError
-from vgateway.syncer.kind import Kind
+from vgateway.syncer.kind import Kind, SyncedKind
+from vgateway.syncer.kinds.backends import EndpointsKind, EndpointSliceKind
+from vgateway.syncer.kinds.claim import ClaimKind
 from vgateway.syncer.kinds.configmap import ConfigMapKind
 from vgateway.syncer.kinds.endpoints import KubernetesEndpointsKind, KubernetesSliceKind
+from vgateway.syncer.kinds.event import EventKind
+from vgateway.syncer.kinds.imported import (
+    CSI_DRIVERS,
+    INGRESS_CLASSES,
+    PRIORITY_CLASSES,
+    RUNTIME_CLASSES,
+    SNAPSHOT_CLASSES,
+    STORAGE_CLASSES,
+    ImportedKind,
+    Imports,
+)
 from vgateway.syncer.kinds.kubernetes import KubernetesServiceKind
 from vgateway.syncer.kinds.namespace import PodSecurityKind
 from vgateway.syncer.kinds.node import NodeKind
@@ -18,20 +31,33 @@ from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.rootca import RootCaKind
 from vgateway.syncer.kinds.secret import SecretKind
 from vgateway.syncer.kinds.service import ServiceKind
+from vgateway.syncer.kinds.volume import FakeVolumeKind
 
-Made = Callable[[], Kind]
+# A kind, or which of the host's resources are shown to the tenant.
+Offer = type[Kind] | Imports
 
 # What every virtual cluster needs, whatever is switched.
-ALWAYS: tuple[Made, ...] = (RootCaKind, KubernetesServiceKind, KubernetesEndpointsKind, KubernetesSliceKind, NodeKind)
+ALWAYS: tuple[Offer, ...] = (RootCaKind, KubernetesServiceKind, KubernetesEndpointsKind, KubernetesSliceKind, NodeKind)
 # What each switch of the configuration brings, by its name in the section's model. A switch that is missing here and
 # turned on is refused as not supported yet.
-TO_HOST: Mapping[str, tuple[Made, ...]] = {
+TO_HOST: Mapping[str, tuple[Offer, ...]] = {
     "pods": (PodKind,),
     "config_maps": (ConfigMapKind,),
     "secrets": (SecretKind,),
     "services": (ServiceKind,),
+    "endpoints": (EndpointsKind,),
+    "endpoint_slices": (EndpointSliceKind,),
+    "persistent_volume_claims": (ClaimKind, FakeVolumeKind),
 }
-FROM_HOST: Mapping[str, tuple[Made, ...]] = {}
+FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
+    "events": (EventKind,),
+    "csi_drivers": (CSI_DRIVERS,),
+    "ingress_classes": (INGRESS_CLASSES,),
+    "priority_classes": (PRIORITY_CLASSES,),
+    "runtime_classes": (RUNTIME_CLASSES,),
+    "storage_classes": (STORAGE_CLASSES,),
+    "volume_snapshot_classes": (SNAPSHOT_CLASSES,),
+}
 SIDES = (("to_host", "toHost", TO_HOST), ("from_host", "fromHost", FROM_HOST))
 
 
@@ -46,30 +72,43 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
 
 def select(sync: Sync, policies: Policies) -> tuple[Kind, ...]:
     """Return the kinds that are switched on."""
-    made = [make for _, name, _, kinds in _switches(sync) for make in kinds.get(name, ())]
+    found: list[Kind] = []
+    for _, name, switch, offers in _switches(sync):
+        found += [_made(offer, switch, found) for offer in offers.get(name, ())]
     if policies.pod_security_standard:
-        made.append(PodSecurityKind)
+        found.append(PodSecurityKind())
+    found += [_made(offer, sync, found) for offer in ALWAYS]
     # Two switches may bring the same kind.
-    return tuple(make() for make in dict.fromkeys((*made, *ALWAYS)))
+    return tuple({kind.name: kind for kind in found}.values())
+
+
+def _made(offer: Offer, switch: Section, others: Iterable[Kind]) -> Kind:
+    if isinstance(offer, Imports):
+        selector = getattr(switch, "selector", None)
+        return ImportedKind(offer, selector.model_dump(by_alias=True, exclude_defaults=True) if selector else None)
+    if issubclass(offer, EventKind):
+        twins = [kind.resource for kind in others if isinstance(kind, SyncedKind)]
+        return offer(resource for resource in twins if resource.namespaced)
+    return offer()
 
 
 def unsupported(sync: Sync) -> list[str]:
     """Return a line for every switch that was turned on by hand and has nothing behind it yet."""
     return [
         f"{path}: not supported yet"
-        for path, name, switch, kinds in _switches(sync)
-        if name not in kinds and "enabled" in switch.model_fields_set
+        for path, name, switch, offers in _switches(sync)
+        if name not in offers and "enabled" in switch.model_fields_set
     ]
 
 
-def _switches(sync: Sync) -> Iterator[tuple[str, str, Section, Mapping[str, tuple[Made, ...]]]]:
+def _switches(sync: Sync) -> Iterator[tuple[str, str, Section, Mapping[str, tuple[Offer, ...]]]]:
     """Yield (path, name, switch, what its side offers) of everything that is on."""
-    for side, spelled, kinds in SIDES:
+    for side, spelled, offers in SIDES:
         section: Section = getattr(sync, side)
         for name, field in type(section).model_fields.items():
             switch = getattr(section, name)
             if not isinstance(switch, NotYet) and switch.enabled is True:
-                yield f"sync.{spelled}.{field.alias}", name, switch, kinds
+                yield f"sync.{spelled}.{field.alias}", name, switch, offers
 
 
 KINDS = select(Sync(), Policies())

@@ -6,7 +6,10 @@ from tests.unit.config.test_load import document
 from vgateway.config.load import parse_config
 from vgateway.config.tohost import ToHost
 from vgateway.errors import ConfigError
+from vgateway.syncer.kind import Side
 from vgateway.syncer.registry import KINDS, TO_HOST, host_cluster_rules, host_role_rules, kinds_for
+from vgateway.syncer.resources import CONFIGMAPS, SECRETS, SERVICES
+from vgateway.syncer.sources import all_sources
 
 
 def names(**changes: Any) -> set[str]:
@@ -54,3 +57,20 @@ def test_what_is_switched_on_and_has_nothing_behind_it_is_refused(switch: str) -
 
 def test_every_line_of_the_tables_is_a_switch_of_the_configuration() -> None:
     assert set(TO_HOST) <= set(ToHost.model_fields)
+
+
+def test_classes_of_the_host_need_a_cluster_role_to_read_them_and_no_more() -> None:
+    shown = {"fromHost": {"storageClasses": {"enabled": True, "selector": {"matchLabels": {"for": "tenants"}}}}}
+    kinds = kinds_for(parse_config(document(sync=shown)))
+    assert host_cluster_rules(kinds) == [
+        {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["get", "list", "watch"]}
+    ]
+
+
+@pytest.mark.parametrize("switch", sorted({"config_maps", "secrets", "services", "endpoints", "endpoint_slices"}))
+def test_without_a_kind_what_pods_look_up_is_still_followed(switch: str) -> None:
+    spelled = ToHost.model_fields[switch].alias
+    kinds = kinds_for(parse_config(document(sync={"toHost": {spelled: {"enabled": False}}})))
+    followed = set(all_sources(kinds))
+    for resource in (CONFIGMAPS, SECRETS, SERVICES):
+        assert {(Side.VIRTUAL, resource), (Side.HOST, resource)} <= followed

@@ -1,0 +1,70 @@
+"""``vgateway config`` as an operator types it."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+from typer.testing import CliRunner, Result
+
+from tests.unit.config.test_load import document
+from vgateway.cli.config import STREAM_RULES
+from vgateway.cli.config import app as commands
+from vgateway.errors import ConfigError
+from vgateway.local import manifests
+
+
+def run(tmp_path: Path, command: str, **changes: Any) -> Result:
+    file = tmp_path / "vc.yaml"
+    file.write_text(yaml.safe_dump(document(**changes)))
+    return CliRunner().invoke(commands, [command, str(file)])
+
+
+def test_a_good_file_is_ok(tmp_path: Path) -> None:
+    done = run(tmp_path, "check", sync={"toHost": {"pods": {"enforceTolerations": ["*"]}}})
+    assert (done.exit_code, done.stdout) == (0, "ok\n")
+
+
+def test_every_problem_is_a_line_with_its_file_and_path(tmp_path: Path) -> None:
+    done = run(tmp_path, "check", sync={"toHost": {"nmspaces": {}, "namespaces": {"enabled": True}}})
+    file = tmp_path / "vc.yaml"
+    assert done.exit_code == 2
+    assert sorted(done.stderr.splitlines()) == [
+        f"{file}: sync.toHost.namespaces: not supported yet",
+        f"{file}: sync.toHost.nmspaces: unknown key",
+    ]
+
+
+def test_a_kind_that_is_known_and_not_done_is_a_problem_too(tmp_path: Path) -> None:
+    done = run(tmp_path, "check", sync={"toHost": {"ingresses": {"enabled": True}}})
+    assert (done.exit_code, done.stderr) == (2, f"{tmp_path}/vc.yaml: sync.toHost.ingresses: not supported yet\n")
+    assert isinstance(run(tmp_path, "rbac", sync={"toHost": {"ingresses": {"enabled": True}}}).exception, ConfigError)
+
+
+def test_the_schema_knows_every_section_and_says_what_a_value_does() -> None:
+    schema = orjson.loads(CliRunner().invoke(commands, ["schema"]).stdout)
+    pods = schema["$defs"]["Pods"]
+    assert set(schema["properties"]) == {"gateway", "controlPlane", "networking", "sync", "policies", "logging"}
+    assert pods["additionalProperties"] is False
+    for name, section in schema["$defs"].items():
+        for key, value in section.get("properties", {}).items():
+            said = value.get("description") or "$ref" in value or name == "Requirement" or "matchE" in key
+            assert said or name in ("LabelSelector",), f"{name}.{key} says nothing of its consequence"
+
+
+def test_a_plain_configuration_needs_one_role(tmp_path: Path) -> None:
+    role, binding = yaml.safe_load_all(run(tmp_path, "rbac").stdout)
+    assert (role["kind"], binding["kind"]) == ("Role", "RoleBinding")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "vc-demo", "namespace": "vgateway-demo"}]
+    assert {"apiGroups": [""], "resources": ["pods/resize"], "verbs": ["patch"]} in role["rules"]
+
+
+def test_classes_of_the_host_need_a_cluster_role(tmp_path: Path) -> None:
+    done = run(tmp_path, "rbac", sync={"fromHost": {"ingressClasses": {"enabled": True}}})
+    *_, wide, binding = yaml.safe_load_all(done.stdout)
+    assert [rule["resources"] for rule in wide["rules"]] == [["ingressclasses"]]
+    assert binding["roleRef"]["name"] == wide["metadata"]["name"]
+
+
+def test_local_clusters_give_their_gateways_the_same_rights_to_streams() -> None:
+    assert manifests.STREAM_RULES == STREAM_RULES
