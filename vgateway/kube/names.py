@@ -39,7 +39,9 @@ class Names:
     host_namespace: str
 
     def host_key(self, key: VirtualKey) -> HostKey:
-        """Say where the twin of a namespaced object lives."""
+        """Say where the twin of an object lives; that of a cluster-scoped one belongs to no namespace either."""
+        if not key.namespace:
+            return HostKey("", self.cluster_name(key.name))
         return HostKey(self.host_namespace, self.host_name(key.name, key.namespace))
 
     def host_name(self, name: str, namespace: str) -> str:

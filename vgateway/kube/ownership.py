@@ -35,8 +35,15 @@ def kind_annotation(resource: Resource) -> str:
 
 def owner_labels(names: Names, virtual: VirtualKey) -> dict[str, str]:
     """Return the labels that select what is ours."""
-    mark = {MANAGED_BY: names.virtual_cluster}
-    return mark | ({NAMESPACE_LABEL: virtual.namespace} if virtual.namespace else {})
+    if not virtual.namespace:
+        return {MANAGED_BY: names.cluster_marker}
+    return {MANAGED_BY: names.virtual_cluster, NAMESPACE_LABEL: virtual.namespace}
+
+
+def is_labelled(names: Names, host: HostObj) -> bool:
+    """Say whether a host object carries our label; beyond our namespace that names the namespace too."""
+    mark = names.virtual_cluster if host_key(host).namespace else names.cluster_marker
+    return labels(host).get(MANAGED_BY) == mark
 
 
 def owner_annotations(names: Names, resource: Resource, virtual: VirtualObj) -> dict[str, str]:
@@ -60,7 +67,7 @@ def owner_of(names: Names, resource: Resource, host: HostObj) -> VirtualKey | No
     an object of another virtual cluster, is not ours.
     """
     marks = annotations(host)
-    if labels(host).get(MANAGED_BY) != names.virtual_cluster or OBJECT_NAME not in marks:
+    if not is_labelled(names, host) or OBJECT_NAME not in marks:
         return None
     virtual = VirtualKey(marks.get(OBJECT_NAMESPACE, ""), marks[OBJECT_NAME])
     where = host_key(host)

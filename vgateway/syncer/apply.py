@@ -12,7 +12,7 @@ from vgateway.errors import AlreadyExists, ApiError, NotFound
 from vgateway.kube.client import ApiClient, PatchKind
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, annotations
-from vgateway.kube.ownership import MANAGED_BY, OBJECT_HOST_NAME
+from vgateway.kube.ownership import OBJECT_HOST_NAME, is_labelled
 from vgateway.syncer.kind import Side
 from vgateway.syncer.memory import Awaited, at_version, bound, on_its_way_out
 from vgateway.syncer.metrics import SyncerMetrics
@@ -79,11 +79,12 @@ class Applier:
 
     async def _make_host(self, resource: Resource, body: Obj) -> Obj:
         meta = body["metadata"]
+        namespace = meta.get("namespace") or ""
         self._count("host", "create", resource)
         try:
-            return await self._host.create(resource, meta["namespace"], body)
+            return await self._host.create(resource, namespace, body)
         except AlreadyExists as error:
-            there = await self._host.get(resource, meta["namespace"], meta["name"])
+            there = await self._host.get(resource, namespace, meta["name"])
             if not _looks_ours(self._names, HostObj(there)):
                 name = f"{resource.plural} {meta['name']}"
                 raise NameTaken(f"the host has {name} already, and it belongs to somebody else") from error
@@ -190,9 +191,7 @@ def _shows(side: Side, resource: Resource, obj: Obj, *, news: bool = False) -> A
 
 
 def _looks_ours(names: Names, host: HostObj) -> bool:
-    labels = host["metadata"].get("labels") or {}
-    mine = labels.get(MANAGED_BY) == names.virtual_cluster
-    return mine and annotations(host).get(OBJECT_HOST_NAME) == host["metadata"]["name"]
+    return is_labelled(names, host) and annotations(host).get(OBJECT_HOST_NAME) == host["metadata"]["name"]
 
 
 def _epoch(timestamp: str) -> float:

@@ -98,7 +98,7 @@ class Lacking:
 
 def _informer(client: ApiClient, source: Source, settings: SyncerSettings) -> Informer:
     """Follow what a source says; of the host only what is in its one namespace, or belongs to none."""
-    labels = label_selector(source, settings.names.virtual_cluster)
+    labels = label_selector(source, settings.names)
     if source.only is not None:
         name = f"metadata.name={source.only.name}"
         return Informer(client, source.resource, source.only.namespace, label_selector=labels, field_selector=name)

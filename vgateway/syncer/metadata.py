@@ -86,17 +86,18 @@ def host_metadata(
     where = view.names.host_key(virtual_key(virtual))
     found: Obj = {
         "name": where.name,
-        "namespace": where.namespace,
+        **({"namespace": where.namespace} if where.namespace else {}),
         "labels": dict(host_labels_),
         "annotations": {**marks, **bookkeeping(host_labels_, marks)},
     }
-    owners = owner_references(view, virtual)
+    # What belongs to no namespace cannot be owned by what does.
+    owners = owner_references(view, virtual) if where.namespace else []
     return found | ({"ownerReferences": owners} if owners else {})
 
 
 def owners_patch(view: View, host: HostObj) -> Obj:
     """Return the patch that makes the host Service of the virtual cluster an owner again; empty if it is."""
-    service = view.front_service()
+    service = view.front_service() if host["metadata"].get("namespace") else None
     have = get_path(host, "metadata.ownerReferences") or []
     if service is None or any(ref.get("uid") == uid(service) for ref in have):
         return {}

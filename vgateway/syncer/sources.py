@@ -6,6 +6,7 @@ Where two kinds read different parts of a collection, the part that holds both i
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from vgateway.kube.names import Names
 from vgateway.kube.objects import Obj, Resource
 from vgateway.kube.ownership import MANAGED_BY
 from vgateway.syncer.kind import Index, Kind, Side, Source
@@ -42,10 +43,11 @@ def union(one: Source, other: Source) -> Source:
     )
 
 
-def label_selector(source: Source, virtual_cluster: str) -> str:
+def label_selector(source: Source, names: Names) -> str:
     """Return the label selector of a source's list and watch."""
-    ours = source.side is Side.HOST and source.resource.namespaced and not source.everything
-    return ",".join(([f"{MANAGED_BY}={virtual_cluster}"] if ours else []) + ([source.labels] if source.labels else []))
+    mark = names.virtual_cluster if source.resource.namespaced else names.cluster_marker
+    ours = [f"{MANAGED_BY}={mark}"] if source.side is Side.HOST and not source.everything else []
+    return ",".join([*ours, *([source.labels] if source.labels else [])])
 
 
 def all_indexes(kinds: Sequence[Kind]) -> tuple[Index, ...]:

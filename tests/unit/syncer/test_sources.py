@@ -1,3 +1,4 @@
+from tests.unit.syncer.world import NAMES
 from vgateway.syncer.kind import Side, Source
 from vgateway.syncer.kinds.kubernetes import KUBERNETES
 from vgateway.syncer.registry import KINDS
@@ -16,11 +17,11 @@ def test_what_is_followed_holds_what_every_kind_reads() -> None:
 
 
 def test_on_the_host_only_what_is_labelled_ours_is_read_unless_a_kind_asks_for_more() -> None:
-    assert label_selector(Source(Side.HOST, PODS), "vc") == "vcluster.loft.sh/managed-by=vc"
-    assert label_selector(Source(Side.HOST, PODS, labels="a"), "vc") == "vcluster.loft.sh/managed-by=vc,a"
-    assert label_selector(Source(Side.HOST, EVENTS, everything=True), "vc") == ""
-    assert label_selector(Source(Side.HOST, NODES), "vc") == ""
-    assert label_selector(Source(Side.VIRTUAL, PODS), "vc") == ""
+    assert label_selector(Source(Side.HOST, PODS), NAMES) == "vcluster.loft.sh/managed-by=vc"
+    assert label_selector(Source(Side.HOST, PODS, labels="a"), NAMES) == "vcluster.loft.sh/managed-by=vc,a"
+    assert label_selector(Source(Side.HOST, EVENTS, everything=True), NAMES) == ""
+    assert label_selector(Source(Side.HOST, NODES), NAMES) == "vcluster.loft.sh/managed-by=host-ns-x-vc"
+    assert label_selector(Source(Side.VIRTUAL, PODS), NAMES) == ""
 
 
 def test_the_default_kinds_read_what_they_need_and_nothing_cluster_scoped_of_the_host() -> None:

@@ -7,10 +7,11 @@ it had: an empty volume never takes the place of a lost one without a word.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vgateway.kube.objects import HostObj, Obj, VirtualObj, annotations, get_path
+from vgateway.kube.objects import HostObj, Obj, VirtualObj, annotations, get_path, labels
 from vgateway.syncer.kind import SyncedKind
+from vgateway.syncer.kinds.event import FROM_HOST
 from vgateway.syncer.metadata import host_annotations
-from vgateway.syncer.resources import CLAIMS
+from vgateway.syncer.resources import CLAIMS, STORAGECLASSES
 from vgateway.syncer.rules import pull, push
 from vgateway.syncer.steps import Step, Tell
 from vgateway.syncer.view import View
@@ -34,6 +35,13 @@ def host_source(source: Mapping[str, Any], namespace: str, view: View) -> Obj:
         return dict(source)
     left = {name: value for name, value in source.items() if name != "namespace"}
     return left | {"name": view.names.host_name(source["name"], source.get("namespace") or namespace)}
+
+
+def host_class(name: str, view: View) -> str:
+    """Return the host's name of a class: of the tenant's own making it is the copy's, of the host's the same."""
+    classes = view.virtual.get(STORAGECLASSES)
+    mine = classes.get("", name) if classes and view.settings.sync.to_host.storage_classes.enabled else None
+    return name if mine is None or FROM_HOST in labels(mine) else view.names.cluster_name(name)
 
 
 def _annotations(host: HostObj, virtual: VirtualObj, _view: View) -> dict[str, str] | None:
@@ -72,6 +80,8 @@ class ClaimKind(SyncedKind):
     def to_host(self, virtual: VirtualObj, view: View) -> Obj:
         """Copy the spec, whatever is in it, and translate its sources."""
         spec, namespace = dict(virtual["spec"]), virtual["metadata"]["namespace"]
+        if name := spec.get("storageClassName"):
+            spec["storageClassName"] = host_class(name, view)
         for field in ("dataSource", "dataSourceRef"):
             if spec.get(field):
                 spec[field] = host_source(spec[field], namespace, view)
