@@ -1,20 +1,21 @@
 """Wires one virtual cluster's process; constructs everything and starts nothing."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, ProcessCollector
 
-from vgateway.app.operations import OperationsServer
+from vgateway.app.operations import Explain, OperationsServer
 from vgateway.config.gateway import Gateway, GatewayTls, HostCluster
 from vgateway.config.model import Config
 from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials, from_files, from_pod
 from vgateway.kube.kubeconfig import from_kubeconfig
 from vgateway.kube.names import Names
+from vgateway.kube.objects import Obj
 from vgateway.kube.version import ServerVersion
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
@@ -87,9 +88,20 @@ def supervise(
     caches, controllers = syncer.runnables
     groups: list[Sequence[Runnable]] = [[*logged_in, front], caches, versions, [kubelet, *controllers]]
     place = config.gateway.operations
-    operations = OperationsServer(place.address, place.port, registry, lambda: supervisor.not_ready())
+    asked = (explainer(syncer), config.gateway.tls.key)
+    operations = OperationsServer(place.address, place.port, registry, lambda: supervisor.not_ready(), asked)
     supervisor = Supervisor(groups, [operations])
     return supervisor
+
+
+def explainer(syncer: Syncer) -> Explain:
+    """Return what answers questions about objects."""
+
+    def explain(query: Mapping[str, str]) -> Obj:
+        words = [query.get(name, "") for name in ("kind", "namespace", "name")]
+        return syncer.explainer.explain(*words, host=query.get("host") == "true")
+
+    return explain
 
 
 def process_registry() -> CollectorRegistry:

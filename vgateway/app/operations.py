@@ -1,20 +1,30 @@
 """What operators ask of the process itself: ``/livez``, ``/readyz`` and ``/metrics``, on a port of their own.
 
-Plain HTTP without authentication: the answers hold no tenant's data and no name of a tenant's object.
+Plain HTTP without authentication: the answers hold no tenant's data and no name of a tenant's object. Only
+``/explain`` speaks of objects, and it answers nobody who does not hold the gateway's private key.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
+import orjson
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from vgateway.errors import ConfigError
+from vgateway.app.seal import HEADER, is_sealed
+from vgateway.errors import ConfigError, GatewayError
+from vgateway.kube.objects import Obj
+
+Explain = Callable[[Mapping[str, str]], Obj]
 
 
 class OperationsServer:
     """Serves the probes and metrics; ``not_ready`` names what ``/readyz`` has to wait for.
+
+    ``explain`` answers questions about objects, for those who hold the private key in the file beside it.
 
     ``port`` is the bound port once ``ready`` is set (0 picks a free one).
     """
@@ -22,12 +32,18 @@ class OperationsServer:
     name = "operations"
 
     def __init__(
-        self, address: str, port: int, registry: CollectorRegistry, not_ready: Callable[[], list[str]]
+        self,
+        address: str,
+        port: int,
+        registry: CollectorRegistry,
+        not_ready: Callable[[], list[str]],
+        explain: tuple[Explain, Path] | None = None,
     ) -> None:
         self.address = address
         self.port = port
         self.registry = registry
         self.not_ready = not_ready
+        self.explain = explain
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -49,7 +65,22 @@ class OperationsServer:
         application.router.add_get("/livez", self._livez)
         application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._metrics)
+        if self.explain is not None:
+            application.router.add_get("/explain", self._explain)
         return application
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        assert self.explain is not None
+        explain, key = self.explain
+        query = request.query
+        if not is_sealed(
+            key.read_bytes(), request.raw_path, request.headers.get(HEADER, ""), query.get("at", ""), time.time()
+        ):
+            return _refusal(GatewayError(401, "only those who hold the gateway's private key may ask this"))
+        try:
+            return web.Response(body=orjson.dumps(explain(query)), content_type="application/json")
+        except GatewayError as error:
+            return _refusal(error)
 
     async def _livez(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -63,3 +94,7 @@ class OperationsServer:
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self.registry), headers={"Content-Type": content_type})
+
+
+def _refusal(error: GatewayError) -> web.Response:
+    return web.Response(status=error.code, body=orjson.dumps(error.status()), content_type="application/json")

@@ -5,12 +5,14 @@ import sys
 import typer
 
 from vgateway.cli import config, local
+from vgateway.cli.explain import explain
 from vgateway.cli.run import run
 from vgateway.errors import ConfigError
 from vgateway.local.errors import LocalError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(run)
+app.command()(explain)
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
 

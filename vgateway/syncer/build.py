@@ -18,6 +18,7 @@ from vgateway.syncer.apply import Applier
 from vgateway.syncer.controller import Controller
 from vgateway.syncer.decoded import Decoded
 from vgateway.syncer.events import Teller
+from vgateway.syncer.explain import Explainer
 from vgateway.syncer.kind import Kind, Side, Source
 from vgateway.syncer.metrics import SyncerMetrics
 from vgateway.syncer.reconciler import Reconciler
@@ -40,6 +41,7 @@ class Syncer:
     host_pods: Informer
     controller: Controller
     view: View
+    explainer: Explainer
     runnables: tuple[tuple[Runnable, ...], ...]
 
 
@@ -79,7 +81,8 @@ def build_syncer(
         informer.subscribe(Waker(side, resource, wakes, view, reconciler.memory, controller.wake))
     virtual_pods, host_pods = informers[Side.VIRTUAL, PODS], informers[Side.HOST, PODS]
     caches = (*(Lacking(one) if sources[at].may_lack else one for at, one in informers.items()), front)
-    return Syncer(virtual_pods, host_pods, controller, view, (caches, (controller,)))
+    explainer = Explainer(kinds, view, reconciler.memory, reconciler.journal)
+    return Syncer(virtual_pods, host_pods, controller, view, explainer, (caches, (controller,)))
 
 
 class Lacking:

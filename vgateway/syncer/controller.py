@@ -5,6 +5,7 @@ Holds the only ``except Exception`` of the syncer: one bad object must not stop 
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 
 import structlog
@@ -104,6 +105,7 @@ class Controller:
         self.pace.went_well()
         self.queue.forget(work)
         self._metrics.ended(work[0], "done")
+        self._reconciler.journal.went_well(work)
         since = self._since.pop(work, None)
         if since is not None:
             self._metrics.lagged(work[0], now - since)
@@ -123,6 +125,7 @@ class Controller:
         else:
             delay = verdict.after
             self.queue.add(work, now, delay)
+        self._reconciler.journal.failed(work, time.time(), verdict.name, str(error), round(delay, 3))
         say = log.error if verdict.unexpected else log.info
         say(
             "round failed",

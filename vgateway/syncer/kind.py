@@ -158,6 +158,8 @@ class SyncedKind(Kind):
 
     rules: tuple[Rule, ...] = ()
     also_wakes: tuple[Wake, ...] = ()
+    # Who decides the fields that no rule is about, in words, for those who ask.
+    owners: ClassVar[Mapping[str, str]] = {}
     # A host object may outlive its virtual object and be taken over by the next one of that name.
     adopts: ClassVar[bool] = False
 
@@ -213,6 +215,10 @@ class SyncedKind(Kind):
             "metadata": host_metadata(view, self.resource, virtual, labels, marks),
             **self.to_host(virtual, view),
         }
+
+    def waits_for(self, virtual: VirtualObj, host: HostObj | None, view: View) -> Iterator[str]:
+        """Say in words what an object waits for, on its way to the host or there."""
+        return iter(())
 
     def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
         """Make the copy, of which there is none."""

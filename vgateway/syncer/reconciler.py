@@ -10,6 +10,7 @@ import structlog
 from vgateway.kube.objects import Obj, VirtualKey, VirtualObj
 from vgateway.syncer.apply import Applier
 from vgateway.syncer.events import Teller
+from vgateway.syncer.journal import Journal
 from vgateway.syncer.kind import Kind, Side
 from vgateway.syncer.memory import PATIENCE_SECONDS, Awaited, Memory, Work
 from vgateway.syncer.outcome import Verdict
@@ -37,6 +38,7 @@ class Reconciler:
     ) -> None:
         self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.memory = Memory()
+        self.journal = Journal()
         self._view = view
         self._applier = applier
         self._teller = teller
@@ -52,6 +54,8 @@ class Reconciler:
             return PATIENCE_SECONDS
         again: float | None = None
         for step in list(plan(kind, key, self._view, self.memory.seen(work))):
+            if not isinstance(step, Requeue | Remember):
+                self.journal.takes(work, now, step)
             match step:
                 case Requeue(after):
                     again = after if again is None else min(again, after)

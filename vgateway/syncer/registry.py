@@ -12,6 +12,7 @@ from vgateway.syncer.kind import Kind, SyncedKind
 from vgateway.syncer.kinds.backends import EndpointsKind, EndpointSliceKind
 from vgateway.syncer.kinds.claim import ClaimKind
 from vgateway.syncer.kinds.configmap import ConfigMapKind
+from vgateway.syncer.kinds.disruptionbudget import DisruptionBudgetKind
 from vgateway.syncer.kinds.endpoints import KubernetesEndpointsKind, KubernetesSliceKind
 from vgateway.syncer.kinds.event import EventKind
 from vgateway.syncer.kinds.imported import (
@@ -31,6 +32,8 @@ from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.rootca import RootCaKind
 from vgateway.syncer.kinds.secret import SecretKind
 from vgateway.syncer.kinds.service import ServiceKind
+from vgateway.syncer.kinds.serviceaccount import ServiceAccountKind
+from vgateway.syncer.kinds.snapshot import SnapshotKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
 
 # A kind, or which of the host's resources are shown to the tenant.
@@ -48,6 +51,9 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
     "endpoints": (EndpointsKind,),
     "endpoint_slices": (EndpointSliceKind,),
     "persistent_volume_claims": (ClaimKind, FakeVolumeKind),
+    "pod_disruption_budgets": (DisruptionBudgetKind,),
+    "service_accounts": (ServiceAccountKind,),
+    "volume_snapshots": (SnapshotKind,),
 }
 FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
     "events": (EventKind,),

@@ -14,7 +14,16 @@ from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kind import READ, WRITE, Hint, Index, Rights, Side, Source, SyncedKind, Wake, delete_host
 from vgateway.syncer.kinds.pod.ending import bereave, dismiss, leave, vanish
 from vgateway.syncer.kinds.pod.fields import identity
-from vgateway.syncer.kinds.pod.needs import issue_tokens, lacks, needs_wakes, renew_tokens, waiting_values
+from vgateway.syncer.kinds.pod.needs import (
+    issue_tokens,
+    lacks,
+    missing,
+    needs_wakes,
+    renew_tokens,
+    unmet,
+    waiting_values,
+)
+from vgateway.syncer.kinds.pod.owners import POD_OWNERS
 from vgateway.syncer.kinds.pod.spec import host_spec
 from vgateway.syncer.kinds.pod.status import gate_news, is_terminal, report, was_started
 from vgateway.syncer.kinds.pod.updates import first_marks, spec_changes
@@ -43,6 +52,7 @@ class PodKind(SyncedKind):
     """The tenant's pods, each as one host pod."""
 
     resource = PODS
+    owners = POD_OWNERS
     also_wakes = (Wake(Side.VIRTUAL, NAMESPACES, _pods_of_namespace), *needs_wakes())
 
     @property
@@ -85,6 +95,10 @@ class PodKind(SyncedKind):
     def to_host(self, virtual: VirtualObj, view: View) -> Obj:
         """Return the host pod's spec."""
         return {"spec": host_spec(virtual, view)}
+
+    def waits_for(self, virtual: VirtualObj, host: HostObj | None, view: View) -> Iterator[str]:
+        """What is missing on the host, or what the host says of a pod that has not started."""
+        return missing(virtual, view) if host is None else unmet(virtual, host, view)
 
     def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
         """Start the pod, when all it needs is there; never start one a second time."""

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, virtual_key
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path, virtual_key
 from vgateway.kube.ownership import owner_of
 from vgateway.syncer.kind import Hint, Side, Wake
 from vgateway.syncer.kinds.references import index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
-from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS, SERVICES
+from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS, SERVICEACCOUNTS, SERVICES
 from vgateway.syncer.steps import IssueTokens, Requeue, Step
 from vgateway.syncer.tokens import renewal_due, secret_without_tokens, token_owner, token_secret_key, token_wants
 from vgateway.syncer.view import BY_REFERENCE, BY_WAITING, View
+from vgateway.syncer.words import in_virtual_words
 
 
 def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
@@ -25,11 +26,28 @@ def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
     for resource, name in sorted(references(virtual), key=lambda one: (one[0].plural, one[1])):
         if _crosses(resource, name, view) and _on_its_way(resource, VirtualKey(namespace, name), view):
             yield f"the {resource.kind} {name} has no copy on the host yet"
+    account = VirtualKey(namespace, virtual["spec"].get("serviceAccountName") or "default")
+    if view.settings.sync.to_host.service_accounts.enabled and _on_its_way(SERVICEACCOUNTS, account, view):
+        yield f"the ServiceAccount {account.name} has no copy on the host yet"
 
 
 def lacks(virtual: VirtualObj, view: View) -> bool:
     """Say whether something that is on its way to the host is not there yet."""
     return any(True for _ in missing(virtual, view))
+
+
+def unmet(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[str]:
+    """Yield what the host itself says keeps a pod from running, in the tenant's names."""
+    known = {view.names.host_key(virtual_key(virtual)).name: virtual["metadata"]["name"]}
+    status = host.get("status") or {}
+    for one in status.get("conditions") or ():
+        if one.get("type") == "PodScheduled" and one.get("status") == "False":
+            yield f"the host's scheduler: {in_virtual_words(one.get('message') or '', view.names, known)}"
+    for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = get_path(one, "state.waiting") or {}
+        if waiting.get("reason") not in (None, "PodInitializing"):
+            said = in_virtual_words(waiting.get("message") or "", view.names, known)
+            yield f"the host's node: container {one['name']} waits: {waiting['reason']} {said}".rstrip()
 
 
 def _crosses(resource: Resource, name: str, view: View) -> bool:

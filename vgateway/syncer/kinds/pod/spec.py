@@ -38,7 +38,7 @@ def host_spec(virtual: VirtualObj, view: View) -> Obj:
     own = virtual["spec"]
     services = pod_variables(virtual, view)
     spec: Obj = {name: value for name, value in own.items() if name not in CLEARED}
-    spec["serviceAccountName"] = view.names.workload_service_account
+    spec["serviceAccountName"] = _account(virtual, view)
     spec["automountServiceAccountToken"] = False
     spec["enableServiceLinks"] = False
     for name in ("containers", "initContainers"):
@@ -65,6 +65,14 @@ def host_image(container: Mapping[str, Any], view: View) -> Obj:
     """Return the image of a container on the host; nothing where it has none of its own."""
     image = container.get("image")
     return {"image": view.settings.pods.translate_image.get(image, image)} if image else {}
+
+
+def _account(virtual: VirtualObj, view: View) -> str:
+    """Return the host's account: one without rights for all pods, or the copy of the pod's own."""
+    if not view.settings.sync.to_host.service_accounts.enabled:
+        return view.names.workload_service_account
+    own = virtual["spec"].get("serviceAccountName") or "default"
+    return view.names.host_name(own, virtual["metadata"]["namespace"])
 
 
 def _pull_secret(secret: Mapping[str, Any], virtual: VirtualObj, view: View) -> Obj:
