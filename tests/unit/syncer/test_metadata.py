@@ -70,12 +70,11 @@ def test_the_service_of_the_virtual_cluster_owns_every_copy_also_after_it_was_ma
     assert service is not None
     (owner,) = owner_references(world.view, virtual())
     assert owner["uid"] == service["metadata"]["uid"]
-    stale = HostObj(
-        {"metadata": {"ownerReferences": [{**owner, "uid": "old"}, {"kind": "Job", "name": "j", "uid": "j"}]}}
-    )
+    others = [{**owner, "uid": "old"}, {"kind": "Job", "name": "j", "uid": "j"}]
+    stale = HostObj({"metadata": {"namespace": "host-ns", "ownerReferences": others}})
     patched = owners_patch(world.view, stale)["ownerReferences"]
     assert [ref["uid"] for ref in patched] == ["j", owner["uid"]]
-    assert owners_patch(world.view, HostObj({"metadata": {"ownerReferences": patched}})) == {}
+    assert owners_patch(world.view, HostObj({"metadata": {"namespace": "host-ns", "ownerReferences": patched}})) == {}
 
 
 def test_a_copy_is_controlled_if_its_original_is() -> None:
