@@ -1,5 +1,9 @@
 """``sync``: which kinds cross between the clusters, and how."""
 
+from typing import Self
+
+from pydantic import model_validator
+
 from vgateway.config.base import Section
 from vgateway.config.fromhost import FromHost
 from vgateway.config.tohost import ToHost
@@ -10,3 +14,11 @@ class Sync(Section):
 
     to_host: ToHost = ToHost()
     from_host: FromHost = FromHost()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        for name in ("storage_classes", "priority_classes"):
+            if getattr(self.to_host, name).enabled is True and getattr(self.from_host, name).enabled is True:
+                spelled = ToHost.model_fields[name].alias
+                raise ValueError(f"toHost.{spelled} and fromHost.{spelled} exclude each other")
+        return self

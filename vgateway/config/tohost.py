@@ -1,7 +1,14 @@
 """``sync.toHost``: what of the tenant's is copied into the host namespace, under translated names."""
 
-from vgateway.config.base import NotYet, On, Section, Switch
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from vgateway.config.base import DNS_LABEL, NotYet, On, Section, Switch
 from vgateway.config.pods import Pods
+
+ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$")]
 
 
 class Selected(On):
@@ -9,6 +16,22 @@ class Selected(On):
 
     all: bool = False
     """``true`` copies every object; otherwise those that a pod names, or that ask for it by the force-sync mark."""
+
+
+class CustomResource(Switch):
+    """A namespaced custom resource of the host's operators that the tenant may use.
+
+    ``version``, ``kind`` and ``references`` are beyond vcluster.yaml, which needs cluster-wide discovery instead.
+    """
+
+    kind: Annotated[str, Field(min_length=1)]
+    """The kind of its objects, ``Certificate`` for example."""
+    version: Annotated[str, Field(pattern=DNS_LABEL)] = "v1"
+    """The version that is read and written on both sides."""
+    references: tuple[Annotated[str, Field(pattern=r"^spec\.")], ...] = ()
+    """Paths in the spec that name objects beside it, which have other names on the host: ``spec.tls[].secretName``."""
+    patches: NotYet = NotYet()
+    """Not supported yet; ``references`` translates names."""
 
 
 class ToHost(Section):
@@ -53,5 +76,5 @@ class ToHost(Section):
     """Not supported yet."""
     gateway_api: NotYet = NotYet()
     """Not supported yet."""
-    custom_resources: NotYet = NotYet()
-    """Not supported yet."""
+    custom_resources: Mapping[ResourceName, CustomResource] = {}
+    """By ``plural.group``: the definition is copied from the host to the tenant, the tenant's objects to the host."""

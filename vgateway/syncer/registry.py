@@ -8,10 +8,13 @@ from vgateway.config.model import Config
 from vgateway.config.policies import Policies
 from vgateway.config.sync import Sync
 from vgateway.errors import ConfigError
+from vgateway.kube.objects import Resource
 from vgateway.syncer.kind import Kind, SyncedKind
 from vgateway.syncer.kinds.backends import EndpointsKind, EndpointSliceKind
 from vgateway.syncer.kinds.claim import ClaimKind
+from vgateway.syncer.kinds.classes import PriorityClassKind, StorageClassKind
 from vgateway.syncer.kinds.configmap import ConfigMapKind
+from vgateway.syncer.kinds.custom import CustomResourceKind, DefinitionKind, push_naming
 from vgateway.syncer.kinds.disruptionbudget import DisruptionBudgetKind
 from vgateway.syncer.kinds.endpoints import KubernetesEndpointsKind, KubernetesSliceKind
 from vgateway.syncer.kinds.event import EventKind
@@ -35,6 +38,7 @@ from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.kinds.serviceaccount import ServiceAccountKind
 from vgateway.syncer.kinds.snapshot import SnapshotKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
+from vgateway.syncer.rules import pull
 
 # A kind, or which of the host's resources are shown to the tenant.
 Offer = type[Kind] | Imports
@@ -52,6 +56,8 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
     "endpoint_slices": (EndpointSliceKind,),
     "persistent_volume_claims": (ClaimKind, FakeVolumeKind),
     "pod_disruption_budgets": (DisruptionBudgetKind,),
+    "priority_classes": (PriorityClassKind,),
+    "storage_classes": (StorageClassKind,),
     "service_accounts": (ServiceAccountKind,),
     "volume_snapshots": (SnapshotKind,),
 }
@@ -81,6 +87,7 @@ def select(sync: Sync, policies: Policies) -> tuple[Kind, ...]:
     found: list[Kind] = []
     for _, name, switch, offers in _switches(sync):
         found += [_made(offer, switch, found) for offer in offers.get(name, ())]
+    found += customs(sync)
     if policies.pod_security_standard:
         found.append(PodSecurityKind())
     found += [_made(offer, sync, found) for offer in ALWAYS]
@@ -98,6 +105,16 @@ def _made(offer: Offer, switch: Section, others: Iterable[Kind]) -> Kind:
     return offer()
 
 
+def customs(sync: Sync) -> Iterator[Kind]:
+    """Yield the kinds of the custom resources that are switched on, and of their definitions."""
+    for name, custom in sync.to_host.custom_resources.items():
+        if custom.enabled:
+            plural, _, group = name.partition(".")
+            resource = Resource(group, custom.version, plural, custom.kind)
+            yield CustomResourceKind(resource, (push_naming("spec", custom.references), pull("status")))
+            yield DefinitionKind(resource)
+
+
 def unsupported(sync: Sync) -> list[str]:
     """Return a line for every switch that was turned on by hand and has nothing behind it yet."""
     return [
@@ -113,7 +130,7 @@ def _switches(sync: Sync) -> Iterator[tuple[str, str, Section, Mapping[str, tupl
         section: Section = getattr(sync, side)
         for name, field in type(section).model_fields.items():
             switch = getattr(section, name)
-            if not isinstance(switch, NotYet) and switch.enabled is True:
+            if not isinstance(switch, NotYet) and getattr(switch, "enabled", None) is True:
                 yield f"sync.{spelled}.{field.alias}", name, switch, offers
 
 

@@ -14,7 +14,8 @@ def sync(**sides: Any) -> dict[str, Any]:
 
 def test_what_nobody_speaks_of_is_as_in_vcluster_yaml() -> None:
     to_host = parse_config(document()).sync.to_host
-    on = {name for name in type(to_host).model_fields if getattr(to_host, name).enabled is True}
+    switches = {name: getattr(to_host, name) for name in type(to_host).model_fields if name != "custom_resources"}
+    on = {name for name, switch in switches.items() if switch.enabled is True}
     referenced = {"config_maps", "secrets", "persistent_volume_claims"}
     assert on == {"pods", "services", "endpoints", "endpoint_slices"} | referenced
 
@@ -43,7 +44,10 @@ def test_what_asks_for_nothing_or_is_done_already_is_accepted(side: str, given: 
             "toHost", {"namespaces": {"enabled": True}}, "sync.toHost.namespaces: not supported yet", id="not done"
         ),
         pytest.param(
-            "toHost", {"customResources": {"a.b": {}}}, "sync.toHost.customResources: not supported yet", id="a map"
+            "toHost",
+            {"customResources": {"a.b.c": {}}},
+            "sync.toHost.customResources.a.b.c.kind: this key is required",
+            id="a custom resource of which not enough is said",
         ),
         pytest.param(
             "toHost", {"secrets": {"patches": []}}, "sync.toHost.secrets.patches: not supported yet", id="patches"
@@ -104,3 +108,9 @@ def test_the_grammar_of_tolerations(entry: str, toleration: Mapping[str, str]) -
 def test_what_kubernetes_would_refuse_is_a_mistake_of_the_configuration(entry: str) -> None:
     with pytest.raises(ValueError):
         parse_toleration(entry)
+
+
+def test_classes_go_one_way_only() -> None:
+    both = {"priorityClasses": {"enabled": True}}
+    (line,) = problems_of(sync(toHost=both, fromHost=both))
+    assert line.startswith("sync: toHost.priorityClasses and fromHost.priorityClasses exclude each other")

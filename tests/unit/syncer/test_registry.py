@@ -48,7 +48,7 @@ def test_a_pod_security_standard_brings_the_kind_that_keeps_it() -> None:
     assert names(policies={"podSecurityStandard": "baseline"}) - names() == {"pod-security"}
 
 
-@pytest.mark.parametrize("switch", sorted(set(ToHost.model_fields) - set(TO_HOST)))
+@pytest.mark.parametrize("switch", sorted(set(ToHost.model_fields) - set(TO_HOST) - {"custom_resources"}))
 def test_what_is_switched_on_and_has_nothing_behind_it_is_refused(switch: str) -> None:
     spelled = ToHost.model_fields[switch].alias
     with pytest.raises(ConfigError, match=rf"^sync\.toHost\.{spelled}: not supported yet$"):
@@ -74,3 +74,21 @@ def test_without_a_kind_what_pods_look_up_is_still_followed(switch: str) -> None
     followed = set(all_sources(kinds))
     for resource in (CONFIGMAPS, SECRETS, SERVICES):
         assert {(Side.VIRTUAL, resource), (Side.HOST, resource)} <= followed
+
+
+def test_a_custom_resource_brings_its_definition_and_the_right_to_read_that_one_from_the_host() -> None:
+    custom = {
+        "certificates.cert-manager.io": {"enabled": True, "kind": "Certificate", "references": ["spec.secretName"]}
+    }
+    kinds = kinds_for(parse_config(document(sync={"toHost": {"customResources": custom}})))
+    resources = [rule["resources"] for rule in host_cluster_rules(kinds)]
+    assert ["certificates"] in [rule["resources"] for rule in host_role_rules(kinds)]
+    assert resources == [["customresourcedefinitions"]]
+    assert {"certificates.cert-manager.io", "definition of certificates.cert-manager.io"} <= {one.name for one in kinds}
+
+
+def test_the_same_class_both_ways_is_refused_and_one_way_needs_a_cluster_role() -> None:
+    kinds = kinds_for(parse_config(document(sync={"toHost": {"priorityClasses": {"enabled": True}}})))
+    (rule,) = host_cluster_rules(kinds)
+    assert rule["resources"] == ["priorityclasses"]
+    assert "create" in rule["verbs"]
