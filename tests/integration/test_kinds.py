@@ -77,8 +77,8 @@ def test_a_service_leads_to_the_addresses_that_the_tenant_writes_by_hand(
     tenant.apply(with_namespace(piece_of(long, server), namespace))
     tenant.apply(with_namespace(selectorless(long), namespace))
 
-    for service in ("old", long):
-        eventually(lambda name=service: fetch(tenant, namespace, name), lambda text: text == b"served\n")
+    eventually(lambda: fetch(tenant, namespace, "old"), lambda text: text == b"served\n")
+    eventually(lambda: fetch(tenant, namespace, long), lambda text: text == b"served\n")
     # The host's own controller mirrors the Endpoints; a copy of what the tenant's mirrors would be one too many.
     name = f"old-x-{namespace}-x-{host_namespace.removeprefix('vgateway-')}"
     slices = host.json("get", "endpointslices", "-n", host_namespace, "-l", f"kubernetes.io/service-name={name}")

@@ -39,7 +39,8 @@ def union(one: Source, other: Source) -> Source:
         everything=one.everything or other.everything,
         labels=one.labels if one.labels == other.labels else "",
         only=one.only if one.only == other.only else None,
-        may_lack=one.may_lack and other.may_lack,
+        # It is the resource that may be missing, whoever reads it.
+        may_lack=one.may_lack or other.may_lack,
     )
 
 

@@ -1,6 +1,8 @@
 from tests.unit.syncer.world import NAMES
 from vgateway.syncer.kind import Side, Source
+from vgateway.syncer.kinds.event import EventKind
 from vgateway.syncer.kinds.kubernetes import KUBERNETES
+from vgateway.syncer.kinds.snapshot import SnapshotKind
 from vgateway.syncer.registry import KINDS
 from vgateway.syncer.resources import CONFIGMAPS, ENDPOINTS, EVENTS, NODES, PODS, SECRETS, SERVICES
 from vgateway.syncer.sources import all_indexes, all_sources, label_selector, union
@@ -14,6 +16,12 @@ def test_what_is_followed_holds_what_every_kind_reads() -> None:
     assert union(ONE, ONE) == ONE
     assert union(ONE, SOME) == union(SOME, ONE) == SOME
     assert union(SOME, ALL) == union(ALL, ONE) == ALL
+
+
+def test_nobody_waits_for_a_resource_that_one_kind_knows_may_be_missing() -> None:
+    snapshots = SnapshotKind()
+    kinds = (snapshots, EventKind((snapshots.resource,)))
+    assert all(all_sources(kinds)[side, snapshots.resource].may_lack for side in Side)
 
 
 def test_on_the_host_only_what_is_labelled_ours_is_read_unless_a_kind_asks_for_more() -> None:
