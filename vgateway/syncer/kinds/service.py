@@ -8,7 +8,7 @@ nothing.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -71,6 +71,11 @@ class ServiceKind(SyncedKind):
 
     resource = SERVICES
     adopts = True
+    owners: ClassVar[Mapping[str, str]] = {
+        "spec.clusterIP": "the host; the tenant's object follows",
+        "spec.ports": "the tenant; node ports are the host's to give",
+        "spec.type": "the tenant",
+    }
     rules = (
         push("spec.selector", via=_selector),
         *(push(f"spec.{name}") for name in PUSHED),
