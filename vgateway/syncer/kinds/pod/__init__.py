@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, annotations, get_path
 from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kind import READ, WRITE, Hint, Index, Rights, Side, Source, SyncedKind, Wake, delete_host
 from vgateway.syncer.kinds.pod.ending import bereave, dismiss, leave, vanish
@@ -24,6 +24,7 @@ from vgateway.syncer.kinds.pod.needs import (
     waiting_values,
 )
 from vgateway.syncer.kinds.pod.owners import POD_OWNERS
+from vgateway.syncer.kinds.pod.security import violations
 from vgateway.syncer.kinds.pod.spec import host_spec
 from vgateway.syncer.kinds.pod.status import gate_news, is_terminal, report, was_started
 from vgateway.syncer.kinds.pod.updates import first_marks, spec_changes
@@ -31,7 +32,7 @@ from vgateway.syncer.kinds.references import BY_REFERENCE_INDEX, references
 from vgateway.syncer.metadata import namespace_labels
 from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, NODES, PODS, SECRETS, SERVICES
 from vgateway.syncer.sources import namespace_values
-from vgateway.syncer.steps import CreateHost, DeleteHost, Requeue, Step
+from vgateway.syncer.steps import CreateHost, DeleteHost, Requeue, Step, Tell
 from vgateway.syncer.tokens import token_owner, token_secret_key
 from vgateway.syncer.view import BY_NAMESPACE, BY_WAITING, View
 
@@ -98,12 +99,16 @@ class PodKind(SyncedKind):
 
     def waits_for(self, virtual: VirtualObj, host: HostObj | None, view: View) -> Iterator[str]:
         """What is missing on the host, or what the host says of a pod that has not started."""
+        if host is None and (broken := forbidden(virtual, view)):
+            return iter((broken,))
         return missing(virtual, view) if host is None else unmet(virtual, host, view)
 
     def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
         """Start the pod, when all it needs is there; never start one a second time."""
         if is_terminal(virtual) or was_started(virtual):
             yield from vanish(virtual, _timestamp(view))
+        elif broken := forbidden(virtual, view):
+            yield Tell("PodSecurity", broken)
         elif lacks(virtual, view):
             yield Requeue(WAIT_SECONDS)
         else:
@@ -146,6 +151,17 @@ class PodKind(SyncedKind):
         virtual = view.virtual_obj(PODS, key)
         names = [key.name, *(name for _, name in references(virtual or {}))]
         return {view.names.host_name(name, key.namespace): name for name in names}
+
+
+def forbidden(virtual: VirtualObj, view: View) -> str:
+    """Say how a pod breaks the standard that its virtual cluster is under, "" if it does not."""
+    standard = view.settings.pod_security_standard
+    found = violations(virtual["spec"], annotations(virtual), standard)
+    return (
+        f"the host does not run it, for it violates the Pod Security Standard {standard}: {'; '.join(found)}"
+        if found
+        else ""
+    )
 
 
 def owner_marks(virtual: VirtualObj, own: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from vgateway.kube.objects import HostObj, Obj, VirtualObj, annotations, get_pat
 from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kinds.pod.env import pod_variables
 from vgateway.syncer.kinds.pod.scheduling import host_tolerations
+from vgateway.syncer.kinds.pod.security import violations
 from vgateway.syncer.kinds.pod.spec import host_container, host_image
 from vgateway.syncer.resources import PODS
 from vgateway.syncer.steps import PatchHost, Step, Tell
@@ -125,5 +126,12 @@ def _ephemeral(virtual: VirtualObj, host: HostObj, view: View) -> list[Obj]:
     there = {container["name"] for container in get_path(host, "spec.ephemeralContainers") or ()}
     if all(container["name"] in there for container in ours):
         return []
-    services = pod_variables(virtual, view)
-    return [host_container(one, virtual, services, view) for one in ours if one["name"] not in there]
+    services, standard = pod_variables(virtual, view), view.settings.pod_security_standard
+    added = [one for one in ours if one["name"] not in there and not _is_forbidden(one, virtual, standard)]
+    return [host_container(one, virtual, services, view) for one in added]
+
+
+def _is_forbidden(container: Mapping[str, Any], virtual: VirtualObj, standard: str | None) -> bool:
+    """Say whether a container would break the standard; the pod around it has been looked at when it was made."""
+    alone = {"containers": [container], "securityContext": virtual["spec"].get("securityContext") or {}}
+    return bool(violations(alone, {}, standard))
