@@ -24,6 +24,8 @@ sync:
     serviceAccounts: {enabled: true}
     storageClasses: {enabled: true}
     volumeSnapshots: {enabled: true}
+    customResources:
+      widgets.example.io: {enabled: true, version: v1, kind: Widget, references: ["spec.parts[].configMap"]}
   fromHost:
     priorityClasses: {enabled: true, selector: {matchLabels: {for: tenants}}}
     runtimeClasses: {enabled: true}
@@ -127,31 +129,30 @@ def test_the_tenant_sees_the_hosts_classes_that_are_meant_for_it_and_cannot_bend
     eventually(lambda: all_on.run("get", "priorityclass", shown).returncode, lambda code: code != 0)
 
 
-def test_a_resource_that_neither_side_has_stops_nothing_and_is_synced_from_when_both_have_it(
-    all_on: Kubectl, host: Kubectl, place: str
-) -> None:
-    definition = {
+def definition_of(plural: str, group: str, kind: str) -> dict[str, Any]:
+    """Return the definition of a namespaced resource that takes any content."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": schema}
+    return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
-            "name": "volumesnapshots.snapshot.storage.k8s.io",
+            "name": f"{plural}.{group}",
             "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
         },
         "spec": {
-            "group": "snapshot.storage.k8s.io",
+            "group": group,
             "scope": "Namespaced",
-            "names": {"plural": "volumesnapshots", "singular": "volumesnapshot", "kind": "VolumeSnapshot"},
-            "versions": [
-                {
-                    "name": "v1",
-                    "served": True,
-                    "storage": True,
-                    "subresources": {"status": {}},
-                    "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-                }
-            ],
+            "names": {"plural": plural, "singular": kind.lower(), "kind": kind},
+            "versions": [version],
         },
     }
+
+
+def test_a_resource_that_neither_side_has_stops_nothing_and_is_synced_from_when_both_have_it(
+    all_on: Kubectl, host: Kubectl, place: str
+) -> None:
+    definition = definition_of("volumesnapshots", "snapshot.storage.k8s.io", "VolumeSnapshot")
     snapshot = {
         "apiVersion": "snapshot.storage.k8s.io/v1",
         "kind": "VolumeSnapshot",
@@ -178,5 +179,34 @@ def test_a_resource_that_neither_side_has_stops_nothing_and_is_synced_from_when_
         )
         all_on.ok("delete", crd)
         eventually(lambda: mine(host, "volumesnapshots", place), lambda found: not found)
+    finally:
+        host.run("delete", crd)
+
+
+def test_a_declared_custom_resource_is_served_by_the_hosts_operator(all_on: Kubectl, host: Kubectl, place: str) -> None:
+    crd = "crd/widgets.example.io"
+    host.apply(definition_of("widgets", "example.io", "Widget"))
+    try:
+        # The tenant gets the definition from the host.
+        eventually(lambda: all_on.run("get", "widgets", "-n", place).returncode, lambda code: code == 0)
+        widget = {
+            "apiVersion": "example.io/v1",
+            "kind": "Widget",
+            "metadata": {"name": "w"},
+            "spec": {"size": 3, "parts": [{"configMap": "part"}]},
+        }
+        all_on.apply(with_namespace(widget, place))
+        (copy,) = eventually(lambda: mine(host, "widgets", place), lambda found: bool(found))
+        assert copy["spec"] == {"size": 3, "parts": [{"configMap": f"part-x-{place}-x-{NAME}"}]}
+
+        patch = ("-n", HOST_NAMESPACE, copy["metadata"]["name"], "--subresource=status", "--type=merge")
+        host.ok("patch", "widgets", *patch, "-p", '{"status":{"made":3}}')
+        eventually(
+            lambda: all_on.json("get", "widget", "w", "-n", place).get("status"), lambda seen: seen == {"made": 3}
+        )
+        host.ok("delete", "widgets", "-n", HOST_NAMESPACE, copy["metadata"]["name"])
+        eventually(lambda: mine(host, "widgets", place), lambda found: bool(found))
+        all_on.ok("delete", "widget", "w", "-n", place)
+        eventually(lambda: mine(host, "widgets", place), lambda found: not found)
     finally:
         host.run("delete", crd)
