@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from vgateway.config.base import NOT_YET
 from vgateway.config.model import Config
-from vgateway.config.vocabulary import is_not_yet
+from vgateway.config.vocabulary import about_unknown
 from vgateway.errors import ConfigError
 
 
@@ -63,7 +63,7 @@ def _problem(problem: ErrorDetails) -> str:
     path = [str(step) for step in problem["loc"]]
     match problem["type"]:
         case "extra_forbidden":
-            what = "not supported yet" if is_not_yet(path) else "unknown key"
+            what = about_unknown(path)
         case "missing":
             what = "this key is required"
         case kind if kind == NOT_YET:

@@ -42,6 +42,11 @@ def test_the_smallest_configuration_gets_the_documented_ports_and_the_service_it
         pytest.param({}, "gateway: this key is required", id="nothing at all"),
         pytest.param(document(gateway={"nme": "x"}), "gateway.nme: unknown key", id="a typing error"),
         pytest.param(document(sink={"pods": {}}), "sink: unknown key", id="a section that nobody has"),
+        pytest.param(
+            document(sync={"ingresses": {"enabled": True}}),
+            "sync.ingresses: an older spelling that is not read yet; write sync.toHost.ingresses",
+            id="an older spelling",
+        ),
         pytest.param(document(experimental={}), "experimental: not supported yet", id="a section we do not have yet"),
         pytest.param(
             document(controlPlane={"proxy": {"port": 99999}}),
