@@ -69,7 +69,10 @@ def targets_below(mountinfo: str, roots: tuple[Path, ...]) -> list[str]:
 
 
 def remove_own_directories() -> None:
-    """Remove the mount points that were made in the system's directories, if nobody uses them."""
+    """Remove the mount points that were made in the system's directories, unless something is in them.
+
+    Only when no other instance is there: removing a directory takes away what is mounted on it in other namespaces.
+    """
     for path in (*OWN, KUBELET):
         try:
             Path(path).rmdir()
