@@ -7,7 +7,7 @@ stay refused. Service and pod names such as ``https:web:8080`` may be percent-en
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from vgateway.errors import GatewayError
@@ -22,8 +22,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#]")
 _FORBIDDEN_IN_SEGMENT = re.compile(rb"[\x00-\x1f\x7f/\\;]")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A request target that has one reading. ``application``: its end belongs to a proxied pod, service or node."""
 
     raw: str

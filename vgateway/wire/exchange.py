@@ -120,7 +120,7 @@ class Exchange:
 
     def end_cleanly(self) -> None:
         """End an endless chunked response at the next chunk boundary, as the upstream could have done at any time."""
-        self._cut = self.head is None or self.head.status == 200
+        self._cut = True
         self._cut_at_boundary()
 
     def abandon(self) -> None:
@@ -209,9 +209,9 @@ class Exchange:
         if client.transport is None:
             self.abandon()
             return
-        client.response_begun = True
         taken = body.feed(rest) if rest else 0
         whole = rest if taken == len(rest) else rest[:taken]
+        client.response_begun = True
         client.transport.write(
             response_head(head, close=self.close_client, rechunk=self._rechunk) + self._framed(whole)
         )
@@ -260,6 +260,9 @@ class Exchange:
     def _cut_at_boundary(self) -> None:
         body, transport = self._body, self._client.transport
         if body is None or transport is None or self.finished.done() or not body.at_boundary():
+            return
+        if self.head is None or self.head.status != 200:
+            # What was asked for may be endless, a refusal of it is not.
             return
         transport.write(b"0\r\n\r\n")
         self.close_client = True

@@ -33,9 +33,12 @@ def request_head(
     target = outgoing.target
     if not _METHOD.fullmatch(outgoing.method) or _UNFIT_FOR_TARGET.search(target) or not target.startswith("/"):
         raise GatewayError(400, "the request line is none that may be passed on")
-    lines = [f"{outgoing.method} {outgoing.target} HTTP/1.{minor}"]
-    lines += [f"{name}: {value}" for name, value in outgoing.headers]
-    if not any(name in ("Host", "host") for name, _ in outgoing.headers):
+    lines = [f"{outgoing.method} {target} HTTP/1.{minor}"]
+    for name, value in outgoing.headers:
+        lines.append(f"{name}: {value}")
+        if name in ("Host", "host"):
+            host = ""
+    if host:
         lines.append(f"Host: {host}")
     if authorization is not None:
         lines.append(f"Authorization: {authorization}")
