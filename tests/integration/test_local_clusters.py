@@ -16,7 +16,6 @@ from tests.support.manifests import shell_pod
 pytestmark = pytest.mark.cluster
 
 NAME = "victim"
-NAMESPACES = Path("/run/netns")
 RUN = Path("/run/vgateway")
 
 
@@ -49,6 +48,16 @@ def processes_of(home: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def node_mounts(clusters: Clusters) -> list[str]:
+    """Return the mount points of the system's directories that the first node sees as its own."""
+    kept = RUN / str(clusters.status()["number"]) / "node-1" / "mounts"
+    seen = subprocess.run(
+        ["nsenter", f"--mount={kept}", "cat", "/proc/self/mountinfo"], capture_output=True, check=True
+    )
+    targets = [line.split()[4] for line in seen.stdout.decode().splitlines()]
+    return sorted(target for target in targets if target.startswith(("/run/", "/var/")))
 
 
 def assert_nothing_is_left(home: Path) -> None:
@@ -93,8 +102,11 @@ def test_a_virtual_cluster_comes_and_goes_beside_the_others(own: Clusters) -> No
 
 
 @pytest.mark.parametrize("reached", ["host/etcd", "node-1/containerd", "node-1/kubelet", "virtual-victim/kine"])
-def test_after_a_kill_of_up_at_any_point_down_leaves_nothing(tmp_path: Path, reached: str) -> None:
+def test_after_a_kill_of_up_at_any_point_down_leaves_nothing_and_others_as_they_were(
+    own: Clusters, tmp_path: Path, reached: str
+) -> None:
     home = tmp_path / "home"
+    others = node_mounts(own)
     record = home / "processes" / f"{reached}.stat"
     command = [sys.executable, "-m", "vgateway", "local", "up", NAME]
     environment = {**os.environ, "VGATEWAY_HOME": str(home)}
@@ -106,6 +118,7 @@ def test_after_a_kill_of_up_at_any_point_down_leaves_nothing(tmp_path: Path, rea
     Clusters(home).local("down")
 
     assert_nothing_is_left(home)
+    assert node_mounts(own) == others
 
 
 def test_clusters_end_with_the_process_that_they_were_made_for(tmp_path: Path) -> None:
