@@ -178,11 +178,11 @@ def _bring_up_host(instance: Instance, state: State, archives: list[Path]) -> No
             launch_runtime(instance, index, state.nodes)
         finish_host(instance)
     if state.kwok_nodes:
-        with instance.progress.step(f"{state.kwok_nodes} kwok nodes"):
+        with instance.progress.step(f"kwok nodes: {state.kwok_nodes}"):
             launch_kwok(instance, state.kwok_nodes, tainted=bool(state.nodes))
             await_kwok(instance, state.kwok_nodes)
     if state.nodes:
-        with instance.progress.step(f"{state.nodes} real nodes"):
+        with instance.progress.step(f"real nodes: {state.nodes}"):
             for index in nodes:
                 finish_node(instance, index, archives)
             for index in nodes:
