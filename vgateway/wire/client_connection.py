@@ -24,6 +24,8 @@ from vgateway.wire.sockets import keep_alive
 log = structlog.get_logger(__name__)
 
 _HEAD_END = b"\r\n\r\n"
+# How long a request's head may take to arrive, once it has begun.
+HEAD_SECONDS = 32.0
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -75,7 +77,18 @@ class Abortable(Protocol):
 class ClientConnection(RequestHandler):
     """aiohttp's protocol for one client. ``source`` is the upstream transport that the client's back-pressure stops."""
 
-    __slots__ = ("_payload", "draining", "endless", "http11", "opaque", "peer", "response_begun", "source", "tunnel")
+    __slots__ = (
+        "_head_timer",
+        "_payload",
+        "draining",
+        "endless",
+        "http11",
+        "opaque",
+        "peer",
+        "response_begun",
+        "source",
+        "tunnel",
+    )
 
     def __init__(self, manager: web.Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
@@ -84,6 +97,7 @@ class ClientConnection(RequestHandler):
         self.peer: Peer | None = None
         self.endless: Endless | None = None
         self.tunnel: Abortable | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
         self.http11 = True
         self.draining = False
         self.response_begun = False
@@ -113,7 +127,9 @@ class ClientConnection(RequestHandler):
         upgraded = self._upgraded
         super().data_received(data)
         if upgraded or not self._messages:
+            self._watch_head()
             return
+        self._forget_head()
         unfinished = self._payload
         message, self._payload = self._messages[-1]
         if type(message) is not RawRequestMessage and not unfinished.is_eof():
@@ -130,6 +146,27 @@ class ClientConnection(RequestHandler):
             self._upgraded = True
             self.opaque = not (exact or _HEAD_END.endswith(data))
 
+    def _watch_head(self) -> None:
+        """Give a head that has begun ``HEAD_SECONDS`` to end: nothing else bounds one that trickles in."""
+        if self._head_timer is None and self._waiter is not None and not self._close and not self._force_close:
+            self._head_timer = self._loop.call_later(HEAD_SECONDS, self._head_too_slow)
+
+    def _forget_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_too_slow(self) -> None:
+        log.debug("request head too slow", peer=self.peername)
+        self._head_timer = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End what the connection was busy with."""
+        self._forget_head()
+        super().connection_lost(exc)
+
     async def start(self) -> None:
         """Serve one request after the other, in this one task: aiohttp's own loop makes a second one for each."""
         try:
@@ -138,12 +175,12 @@ class ClientConnection(RequestHandler):
                     await self._next_message()
                 if not await self._serve(*self._take_message()):
                     break
-        except asyncio.CancelledError:
-            self.force_close()
-            raise
         except ConnectionError as error:
             log.debug("client left", error=str(error), peer=self.peername)
             self.force_close()
+        except BaseException:
+            self.force_close()
+            raise
         if not self._force_close and self.transport is not None:
             self._task_handler = None
             self.transport.close()
@@ -183,6 +220,8 @@ class ClientConnection(RequestHandler):
             if self._handler_waiter is not None:
                 self._handler_waiter.set_result(None)
         self._keepalive = bool(response.keep_alive)
+        if self._upgraded and not self._messages:
+            return False
         if not payload.is_eof():
             await self._discard(payload)
         payload.set_exception(PayloadAccessError())

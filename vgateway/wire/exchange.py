@@ -128,6 +128,9 @@ class Exchange:
         self._client.source = self._client.endless = None
         if self._connection.receiver is self:
             self._connection.abort()
+        if not self.finished.cancelled() and self.finished.done():
+            # Nobody may be left to be told of a failure: the client has gone meanwhile.
+            self.finished.exception()
 
     # --- head -------------------------------------------------------------------------------------------------------
 
@@ -170,7 +173,8 @@ class Exchange:
         self._buffer = rest
         assert self._connection.transport is not None
         self._connection.transport.pause_reading()
-        self.finished.set_result(True)
+        if not self.finished.done():
+            self.finished.set_result(True)
 
     def accept_refusal(self) -> bytes:
         """Go on with a refused upgrade as an ordinary response, whose connections both close."""

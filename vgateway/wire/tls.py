@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
 import structlog
@@ -25,6 +26,8 @@ RECORD = 16 * 1024
 SLICE = 32 * 1024
 # How long a closing connection waits for a peer that does not take its output.
 LINGER_SECONDS = 30.0
+# How long it then waits for the peer's own end.
+PEER_ENDS_SECONDS = 5.0
 SALVAGE_READ = 64 * 1024
 
 
@@ -382,17 +385,25 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         if self._outgoing.pending and self._plain is not None and not self._plain.is_closing():
             self._plain.write(self._outgoing.read())
 
-    def _linger(self, delay: float) -> None:
-        """Close once the peer's kernel has everything; look again after ``delay`` seconds otherwise."""
+    def _linger(self, delay: float, *, acknowledged: bool = False) -> None:
+        """Close once the peer has ended too, or has had its time; look again after ``delay`` seconds otherwise.
+
+        A peer whose kernel has everything may still be reading it; a reset, which closing on a peer that writes
+        means, could cost it that.
+        """
         plain = self._plain
         if self._lost or plain is None:
             return
-        if everything_acknowledged(plain):
+        now = self._loop.time()
+        if not acknowledged and everything_acknowledged(plain):
+            acknowledged, self._linger_until = True, now + PEER_ENDS_SECONDS
+        if now <= self._linger_until:
+            again = partial(self._linger, min(2 * delay, 1.0), acknowledged=acknowledged)
+            self._timer = self._loop.call_later(delay, again)
+        elif acknowledged:
             plain.close()
-        elif self._loop.time() > self._linger_until:
-            plain.abort()
         else:
-            self._timer = self._loop.call_later(delay, self._linger, min(2 * delay, 1.0))
+            plain.abort()
 
     def _close_plain(self) -> None:
         self._cancel_timer()
