@@ -16,10 +16,11 @@ MAX_TRAILERS = 16 * 1024
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_FIELD_NAMES = re.compile(rb"\r\n([!#$%&'*+\-.^_`|~0-9A-Za-z]+):")
+_LENGTH_VALUE = re.compile(rb"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
-# Control characters that no header may hold; TAB, CR and LF are judged by their place.
-_CONTROLS = bytes(c for c in range(32) if c not in b"\t\r\n") + b"\x7f"
+# Control characters but for TAB: in a head only the line ends may be made of them.
+_CONTROLS = bytes(c for c in range(32) if c != ord("\t")) + b"\x7f"
 
 
 class MalformedMessage(Exception):
@@ -49,6 +50,8 @@ _ROLES = {
 }
 
 
+# Looking a member up in its enum costs as much as the rest of a header line.
+_KEEP, _LENGTH = Role.KEEP, Role.LENGTH
 _FRAMING = (Role.LENGTH, Role.TRANSFER_ENCODING)
 # Words of Connection that name no header.
 _ABOUT_THE_HOP = frozenset({b"", b"close", b"keep-alive"})
@@ -78,27 +81,45 @@ class ResponseHead:
 def parse_head(raw: bytes) -> ResponseHead:
     """Read a response head (without its final empty line). Raises ``MalformedMessage``."""
     breaks = raw.count(b"\r\n")
-    if raw.count(b"\n") != breaks or raw.count(b"\r") != breaks or len(raw.translate(None, _CONTROLS)) != len(raw):
+    if len(raw.translate(None, _CONTROLS)) != len(raw) - 2 * breaks:
         raise MalformedMessage("control characters in the response's head")
-    start, *fields = raw.split(b"\r\n")
-    minor, status = _status_of(start)
-    head = ResponseHead(minor, status, [start])
-    # One pass: this is where a small answer's time goes.
-    kept, named, keep = head.lines, set[bytes](), Role.KEEP
-    for line in fields:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise MalformedMessage("header line without a colon")
-        role = role_of(name)
-        if role is keep:
-            kept.append(line)
-            continue
-        _note(head, role, value.strip(b" \t"), named)
-        if role in _FRAMING:
-            kept.append(line)
-    _drop_named(head, named - _ABOUT_THE_HOP)
-    _check_framing(head)
+    lines = raw.split(b"\r\n")
+    names = _FIELD_NAMES.findall(raw)
+    if len(names) != breaks:
+        raise MalformedMessage("a header line without a name")
+    roles = list(map(role_of, names))
+    minor, status = _status_of(lines[0])
+    head = ResponseHead(minor, status, lines)
+    special = breaks - roles.count(_KEEP)
+    if special == 1 and _LENGTH in roles:
+        # The ordinary answer.
+        head.length = _read_length(lines[roles.index(_LENGTH) + 1].partition(b":")[2].strip(b" \t"))
+    elif special:
+        _read_special(head, roles)
+    if minor == 0 or head.chunked:
+        _check_framing(head)
     return head
+
+
+def _read_length(value: bytes) -> int:
+    if not _LENGTH_VALUE.fullmatch(value):
+        raise MalformedMessage("bad Content-Length")
+    return int(value)
+
+
+def _read_special(head: ResponseHead, roles: list[Role]) -> None:
+    """Take the headers about framing and the connection into account, and drop those of the hop."""
+    named = set[bytes]()
+    dropped = False
+    for role, line in zip(roles, head.lines[1:], strict=True):
+        if role is not _KEEP:
+            _note(head, role, line.partition(b":")[2].strip(b" \t"), named)
+            dropped = dropped or role not in _FRAMING
+    if dropped:
+        start, *fields = head.lines
+        kept = [line for role, line in zip(roles, fields, strict=True) if role is _KEEP or role in _FRAMING]
+        head.lines = [start, *kept]
+        _drop_named(head, named - _ABOUT_THE_HOP)
 
 
 @lru_cache(maxsize=256)
@@ -123,9 +144,9 @@ def _note(head: ResponseHead, role: Role, value: bytes, named: set[bytes]) -> No
     """Take one header that is about framing or the connection into account."""
     match role:
         case Role.LENGTH:
-            if head.length is not None or not _LENGTH.fullmatch(value):
+            if head.length is not None:
                 raise MalformedMessage("ambiguous Content-Length")
-            head.length = int(value)
+            head.length = _read_length(value)
         case Role.TRANSFER_ENCODING:
             if head.chunked or value.lower() != b"chunked":
                 raise MalformedMessage("unknown Transfer-Encoding")

@@ -31,7 +31,7 @@ def request_head(
     Raises ``GatewayError`` 400 for a value that would not be one header line.
     """
     target = outgoing.target
-    if not _METHOD.fullmatch(outgoing.method) or _UNFIT_FOR_TARGET.search(target) or not target.startswith("/"):
+    if not (_METHOD.fullmatch(outgoing.method) and target.startswith("/") and fit_for_target(target)):
         raise GatewayError(400, "the request line is none that may be passed on")
     lines = [f"{outgoing.method} {target} HTTP/1.{minor}"]
     for name, value in outgoing.headers:
@@ -48,6 +48,13 @@ def request_head(
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise GatewayError(400, "a header holds characters that may not be there")
     return (text + "\r\n\r\n").encode("utf-8", "surrogateescape")
+
+
+def fit_for_target(target: str) -> bool:
+    """Whether a request line may hold this target; other bytes than ASCII are none of our business."""
+    if target.isascii() and target.isprintable():
+        return " " not in target
+    return _UNFIT_FOR_TARGET.search(target) is None
 
 
 def response_head(head: ResponseHead, *, close: bool, rechunk: bool = False) -> bytes:
