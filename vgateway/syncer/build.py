@@ -3,9 +3,11 @@
 Builds only; the supervisor starts the groups in order: caches, then the controller.
 """
 
+import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -64,11 +66,15 @@ def build_syncer(
     host: ApiClient,
     registry: CollectorRegistry,
     kinds: Sequence[Kind] = KINDS,
+    *,
+    clock: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
 ) -> Syncer:
-    """Wire everything; nothing runs yet."""
-    virtuals = _virtual_informers(virtual)
-    hosts = _host_informers(settings, host)
-    front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=f"metadata.name={settings.service}")
+    """Wire everything; nothing runs yet. ``clock`` gives the seconds since the epoch, ``chance`` spreads back-offs."""
+    virtuals = _virtual_informers(virtual, chance)
+    hosts = _host_informers(settings, host, chance)
+    only = f"metadata.name={settings.service}"
+    front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=only, chance=chance)
     front.name = "host service of the virtual cluster"
     decoded: dict[Resource, Lookup] = {resource: Decoded.of(virtuals[resource]) for resource in FEW_AND_HOT}
     view = View(
@@ -76,25 +82,31 @@ def build_syncer(
         {resource: decoded.get(resource, informer.store) for resource, informer in virtuals.items()},
         {resource: informer.store for resource, informer in hosts.items()},
         Decoded.of(front),
-        time.time,
+        clock,
     )
     metrics = SyncerMetrics(registry)
     applier = Applier(settings.names, virtual, host, metrics)
     reconciler = Reconciler(kinds, view, applier, Teller(virtual, metrics))
-    controller = Controller(reconciler, metrics)
+    controller = Controller(reconciler, metrics, chance=chance)
     for side, informers in ((Side.VIRTUAL, virtuals.items()), (Side.HOST, [*hosts.items(), (SERVICES, front)])):
         for resource, informer in informers:
             wakes = wakes_of(kinds, side, resource)
             informer.subscribe(Waker(side, resource, wakes, view, reconciler.memory, controller.wake))
+            informer.on_list(partial(_look_again, reconciler, controller, side, resource))
     caches = (*virtuals.values(), *hosts.values(), front)
     return Syncer(virtuals[PODS], hosts[PODS], controller, view, (caches, (controller,)))
 
 
-def _virtual_informers(client: ApiClient) -> dict[Resource, Informer]:
-    found = {resource: Informer(client, resource) for resource in VIRTUAL_EVERYWHERE}
+def _look_again(reconciler: Reconciler, controller: Controller, side: Side, resource: Resource) -> None:
+    for work in reconciler.relisted(side, resource):
+        controller.wake(work)
+
+
+def _virtual_informers(client: ApiClient, chance: Callable[[], float]) -> dict[Resource, Informer]:
+    found = {resource: Informer(client, resource, chance=chance) for resource in VIRTUAL_EVERYWHERE}
     only = f"metadata.name={KUBERNETES.name}"
     for resource in VIRTUAL_KUBERNETES:
-        found[resource] = Informer(client, resource, KUBERNETES.namespace, field_selector=only)
+        found[resource] = Informer(client, resource, KUBERNETES.namespace, field_selector=only, chance=chance)
     pods = found[PODS].store
     pods.add_index(BY_REFERENCE, reference_values)
     pods.add_index(BY_NAMESPACE, _namespace)
@@ -103,11 +115,15 @@ def _virtual_informers(client: ApiClient) -> dict[Resource, Informer]:
     return found
 
 
-def _host_informers(settings: SyncerSettings, client: ApiClient) -> dict[Resource, Informer]:
+def _host_informers(
+    settings: SyncerSettings, client: ApiClient, chance: Callable[[], float]
+) -> dict[Resource, Informer]:
     ours = f"{MANAGED_BY}={settings.names.virtual_cluster}"
     namespace = settings.names.host_namespace
-    found = {resource: Informer(client, resource, namespace, label_selector=ours) for resource in HOST_MANAGED}
-    found[PODS].store.add_index(BY_NODE, node_values)
+    found = {
+        resource: Informer(client, resource, namespace, label_selector=ours, chance=chance) for resource in HOST_MANAGED
+    }
+    found[PODS].store.add_index(BY_NODE, partial(node_values, settings.names))
     return found
 
 

@@ -13,6 +13,7 @@ from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, V
 from vgateway.kube.ownership import owner_of
 from vgateway.kube.store import Change
 from vgateway.syncer.metadata import host_annotations, host_labels, host_metadata
+from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.rules import Rule, pushed_fields
 from vgateway.syncer.steps import CreateHost, DeleteHost, Step
 from vgateway.syncer.view import View
@@ -124,10 +125,11 @@ class SyncedKind(Kind):
 
     @property
     def wakes(self) -> tuple[Wake, ...]:
-        """The twins themselves, and what the kind adds."""
+        """The twins themselves, their owner on the host, and what the kind adds."""
         return (
             Wake(Side.VIRTUAL, self.resource, same_key),
             Wake(Side.HOST, self.resource, self.owner_key),
+            Wake(Side.HOST, SERVICES, self.orphaned_keys),
             *self.also_wakes,
         )
 
@@ -137,9 +139,19 @@ class SyncedKind(Kind):
         return {self.resource: {"": READ + WRITE}}
 
     def owner_key(self, hint: Hint, view: View) -> Iterable[VirtualKey]:
-        """Return the key whose twin a host object is."""
+        """Return the key whose twin a host object is; of one that is gone also the keys that it displaced."""
         owner = owner_of(view.names, self.resource, HostObj(hint.some))
-        return () if owner is None else (owner,)
+        if owner is not None and not hint.went:
+            return (owner,)
+        return [key for key in namesakes(view, hint.key.name, owner) if view.on_virtual(self.resource, key)] + (
+            [] if owner is None else [owner]
+        )
+
+    def orphaned_keys(self, hint: Hint, view: View) -> Iterable[VirtualKey]:
+        """Return every key when the host Service that owns all copies comes: it is another one than before."""
+        if hint.key.name != view.settings.service or not hint.came:
+            return ()
+        return view.all_virtual_keys(self.resource)
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
         """Say whether the host should have a copy at all."""
@@ -225,6 +237,19 @@ class DerivedKind(Kind):
 def same_key(hint: Hint, _view: View) -> Iterable[VirtualKey]:
     """Return the object's own key."""
     return (hint.key,)
+
+
+def namesakes(view: View, host_name: str, owner: VirtualKey | None) -> Iterator[VirtualKey]:
+    """Yield the keys, besides the owner's, that translate to a host name; of a shortened name only by its owner."""
+    joined = (
+        f"{owner.name}-x-{owner.namespace}" if owner else host_name.removesuffix(f"-x-{view.names.virtual_cluster}")
+    )
+    at = joined.find("-x-")
+    while at >= 0:
+        key = VirtualKey(joined[at + 3 :], joined[:at])
+        if key != owner:
+            yield key
+        at = joined.find("-x-", at + 1)
 
 
 def look(kind: SyncedKind, key: VirtualKey, view: View, seen: Seen) -> Pair:

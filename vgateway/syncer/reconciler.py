@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from vgateway.kube.objects import Obj, VirtualKey, VirtualObj
+from vgateway.kube.objects import Obj, Resource, VirtualKey, VirtualObj, labels
+from vgateway.kube.ownership import MANAGED_BY
 from vgateway.syncer.apply import Applier
 from vgateway.syncer.events import Teller
 from vgateway.syncer.kind import Kind, Side
@@ -35,8 +36,10 @@ class Reconciler:
         """Bring one key's twins together; return the seconds after which to look again, None to wait for news."""
         name, key = work
         kind, now = self.kinds[name], self._view.now()
-        if self.memory.waits(work, now, self._look):
+        awaited = self.memory.waits(work, self._look)
+        if awaited and not (self.memory.overdue(work, now) and await self._are_lost(awaited)):
             return PATIENCE_SECONDS
+        self.memory.stop_waiting(work)
         again: float | None = None
         for step in list(plan(kind, key, self._view, self.memory.seen(work))):
             match step:
@@ -50,9 +53,9 @@ class Reconciler:
                     log.debug(
                         "step", kind=name, virtual=str(key), step=type(step).__name__, why=getattr(step, "why", "")
                     )
-                    awaited = await self._applier.apply(step)
-                    if awaited is not None:
-                        self.memory.wrote(work, now, awaited)
+                    written = await self._applier.apply(step)
+                    if written is not None:
+                        self.memory.wrote(work, self._view.now(), written)
         return again
 
     async def tell(self, kind: Kind, key: VirtualKey, reason: str, message: str, *, warning: bool = True) -> None:
@@ -76,6 +79,21 @@ class Reconciler:
         kind = self.kinds[name]
         if self._view.virtual_obj(kind.resource, key) is None:
             self.memory.forget(work)
+
+    async def _are_lost(self, awaited: Sequence[Awaited]) -> bool:
+        """Ask the API servers about writes that the stores do not show: a store may just be late."""
+        for one in awaited:
+            now = await self._applier.read(one)
+            if one.shown(now) and not (one.side is Side.HOST and now is not None and not self._is_labelled(now)):
+                return False
+        return True
+
+    def _is_labelled(self, host: Obj) -> bool:
+        return labels(host).get(MANAGED_BY) == self._view.names.virtual_cluster
+
+    def relisted(self, side: Side, resource: Resource) -> list[Work]:
+        """Return the keys with a write that the new list does not show."""
+        return self.memory.relisted(side, resource, self._look)
 
     def _look(self, awaited: Awaited) -> Obj | None:
         stores = self._view.virtual if awaited.side is Side.VIRTUAL else self._view.host

@@ -5,6 +5,7 @@ Holds objects only. It is no API server: it knows no admission, no defaults and 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -53,7 +54,7 @@ RESOURCES = (PODS, SERVICES, CONFIGMAPS, SECRETS, NAMESPACES, NODES, ENDPOINTS, 
 INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
     BY_REFERENCE: reference_values,
     BY_WAITING: waiting_values,
-    BY_NODE: node_values,
+    BY_NODE: partial(node_values, NAMES),
     BY_NAMESPACE: lambda obj: (obj["metadata"].get("namespace") or "",),
 }
 _uids = count(1)
@@ -73,6 +74,9 @@ class Objects:
 
     def __iter__(self) -> Iterator[Obj]:
         return iter(self.by_key.values())
+
+    def keys(self) -> list[tuple[str, str]]:
+        return list(self.by_key)
 
     def __contains__(self, key: object) -> bool:
         return key in self.by_key

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vgateway import __version__
-from vgateway.kube.objects import Obj, VirtualKey, get_path, labels
-from vgateway.kube.ownership import PREFIX
+from vgateway.kube.names import Names
+from vgateway.kube.objects import HostObj, Obj, VirtualKey, get_path, labels
+from vgateway.kube.ownership import PREFIX, owner_of
 from vgateway.syncer.kind import DerivedKind, Hint, Side, Wake, same_key
 from vgateway.syncer.resources import NODES, PODS
 from vgateway.syncer.view import BY_NODE, View
@@ -29,17 +30,18 @@ HEALTHY = (
 )
 
 
-def node_values(pod: Obj) -> Iterable[str]:
-    """Index host pods by the node they run on."""
+def node_values(names: Names, pod: Obj) -> Iterable[str]:
+    """Index the host pods that are provably ours by the node they run on."""
     node = get_path(pod, "spec.nodeName")
-    return (node,) if node else ()
+    return (node,) if node and owner_of(names, PODS, HostObj(pod)) else ()
 
 
-def _nodes_of_pods(hint: Hint, _view: View) -> Iterable[VirtualKey]:
+def _nodes_of_pods(hint: Hint, view: View) -> Iterable[VirtualKey]:
     # A pod's node is made when the pod is bound; here it is about restarts and about the last pod that goes.
-    if not (hint.came or hint.went):
+    if not (hint.came or hint.went or not owner_of(view.names, PODS, HostObj(hint.some))):
         return ()
-    return [VirtualKey("", node) for node in node_values(hint.some)]
+    node = get_path(hint.some, "spec.nodeName")
+    return (VirtualKey("", node),) if node else ()
 
 
 class NodeKind(DerivedKind):

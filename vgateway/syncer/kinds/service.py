@@ -100,7 +100,6 @@ class ServiceKind(SyncedKind):
         """Remove the copy, unless the tenant's Service is only about to come."""
         if remade := annotations(host).get(REMADE):
             yield CreateVirtual(SERVICES, orjson.loads(remade))
-            yield Requeue(0.0)
         elif annotations(host).get(BLOCK_DELETION) == "true" and view.now() - _made_at(host) < BLOCKED_SECONDS:
             yield Requeue(RECHECK_SECONDS)
         else:
@@ -162,7 +161,6 @@ def _remake(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
     yield PatchHost(SERVICES, host_key(host), keep)
     yield DeleteVirtual(SERVICES, virtual_key(virtual), uid(virtual), "the host gave it another address")
     yield CreateVirtual(SERVICES, body)
-    yield Requeue(0.0)
 
 
 def _remade(virtual: VirtualObj, host: HostObj) -> Obj:

@@ -53,7 +53,7 @@ def test_a_crash_between_deleting_and_making_anew_loses_no_service(world: World)
     keep, gone, *_ = world.plan(KIND, KEY)
     world.perform(KIND, KEY, keep)
     world.perform(KIND, KEY, gone)
-    (made, _) = world.round(KIND, KEY)
+    (made,) = world.round(KIND, KEY)
     assert isinstance(made, CreateVirtual)
     assert the_virtual(world)["spec"]["selector"] == {"app": "web"}
 

@@ -47,7 +47,7 @@ def test_tokens_come_before_their_pod_and_are_renewed_in_time() -> None:
     secret["metadata"]["annotations"][RENEW_AT] = str(int(NOW) - 1)
     again, *_ = world.round(PodKind(), KEY)
     assert isinstance(again, IssueTokens)
-    assert again.exists
+    assert again.secret_uid == secret["metadata"]["uid"]
 
 
 def test_a_pod_that_ended_gets_no_more_tokens() -> None:

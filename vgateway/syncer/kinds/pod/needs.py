@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, virtual_key
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, uid, virtual_key
 from vgateway.kube.ownership import owner_of
-from vgateway.syncer.kind import Hint, Side, Wake
+from vgateway.syncer.kind import Hint, Side, Wake, delete_host
 from vgateway.syncer.kinds.references import index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS, SERVICES
-from vgateway.syncer.steps import IssueTokens, Requeue, Step
+from vgateway.syncer.steps import IssueTokens, Requeue, Step, Tell
 from vgateway.syncer.tokens import renewal_due, secret_without_tokens, token_owner, token_secret_key, token_wants
 from vgateway.syncer.view import BY_REFERENCE, BY_WAITING, View
 
@@ -67,22 +67,44 @@ def waiting_values(pod: Obj) -> Iterable[str]:
     return () if pod["spec"].get("nodeName") else ("",)
 
 
+def token_name_taken(virtual: VirtualObj, view: View) -> Tell | None:
+    """Return what to tell when the pod needs tokens and the name of their Secret is somebody else's."""
+    pod = virtual_key(virtual)
+    secret = view.host_obj(SECRETS, token_secret_key(view.names, pod)) if token_wants(virtual) else None
+    if secret is None or token_owner(view.names, secret) == pod:
+        return None
+    return Tell("NameTaken", "the name that its tokens need on the host cluster belongs to an object of somebody else")
+
+
 def issue_tokens(virtual: VirtualObj, view: View) -> Iterator[Step]:
     """Request the pod's tokens, unless they are there and fresh."""
     wants = token_wants(virtual)
     key = virtual_key(virtual)
-    secret = view.host_obj(SECRETS, token_secret_key(view.names, key)) if wants else None
-    if not wants or (secret is not None and renewal_due(secret, virtual, wants) > view.now()):
+    secret = view.host_obj(SECRETS, token_secret_key(view.names, key))
+    if not wants:
+        yield from drop_tokens(key, view)
+        return
+    if secret is not None and renewal_due(secret, virtual, wants) > view.now():
+        return
+    if taken := token_name_taken(virtual, view):
+        yield taken
         return
     account = str(virtual["spec"].get("serviceAccountName") or "default")
     draft = secret_without_tokens(virtual, key, view)
-    yield IssueTokens(key, virtual["metadata"]["uid"], account, wants, draft, exists=secret is not None)
+    yield IssueTokens(key, virtual["metadata"]["uid"], account, wants, draft, uid(secret) if secret else "")
+
+
+def drop_tokens(pod: VirtualKey, view: View) -> Iterator[Step]:
+    """Remove the Secret that holds a pod's tokens, if it is provably that."""
+    secret = view.host_obj(SECRETS, token_secret_key(view.names, pod))
+    if secret is not None and token_owner(view.names, secret) == pod:
+        yield delete_host(SECRETS, secret, "its pod needs no tokens")
 
 
 def renew_tokens(virtual: VirtualObj, view: View) -> Iterator[Step]:
     """Request the tokens anew when their time has come, and be back when it will."""
     wants = token_wants(virtual)
-    if not wants or (virtual.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+    if (virtual.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return
     yield from issue_tokens(virtual, view)
     secret = view.host_obj(SECRETS, token_secret_key(view.names, virtual_key(virtual)))
