@@ -112,7 +112,9 @@ class ServiceKind(SyncedKind):
 
     def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """Bring types, ports and addresses together."""
-        if _type(virtual) != _type(host):
+        if is_headless(virtual) != is_headless(host) and "ExternalName" not in (_type(virtual), _type(host)):
+            yield delete_host(SERVICES, host, "an address cannot become none, nor none an address")
+        elif _type(virtual) != _type(host):
             yield _change_type(virtual, host)
         elif _addresses_differ(virtual, host):
             yield from _remake(virtual, host)
@@ -124,6 +126,11 @@ class ServiceKind(SyncedKind):
 
 def _type(service: Mapping[str, Any]) -> str:
     return str(get_path(service, "spec.type") or "ClusterIP")
+
+
+def is_headless(service: Mapping[str, Any]) -> bool:
+    """Say whether a Service asks for no address."""
+    return bool(get_path(service, "spec.clusterIP") == "None")
 
 
 def _made_at(host: HostObj) -> float:

@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterable, Iterator
 
 from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, uid, virtual_key
 from vgateway.kube.ownership import owner_of
-from vgateway.syncer.kind import Hint, Side, Wake, delete_host
+from vgateway.syncer.kind import Hint, Side, Wake, delete_host, namesakes
 from vgateway.syncer.kinds.references import index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS, SERVICES
 from vgateway.syncer.steps import IssueTokens, Requeue, Step, Tell
 from vgateway.syncer.tokens import renewal_due, secret_without_tokens, token_owner, token_secret_key, token_wants
 from vgateway.syncer.view import BY_REFERENCE, BY_WAITING, View
+
+# No news may come of the end of an object that is not ours.
+TAKEN_SECONDS = 30.0
+TOKENS_SUFFIX = "-sa-token"
 
 
 def lacks(virtual: VirtualObj, view: View) -> bool:
@@ -28,7 +32,12 @@ def _on_its_way(resource: Resource, key: VirtualKey, view: View) -> bool:
     host = view.names.host_key(key)
     if key.name == ROOT_CA and resource is CONFIGMAPS:
         host = HostKey(view.names.host_namespace, view.names.root_ca)
-    return not view.on_host(resource, host) and view.on_virtual(resource, key)
+        return not view.on_host(resource, host) and view.on_virtual(resource, key)
+    there = view.host_obj(resource, host)
+    if there is None:
+        return view.on_virtual(resource, key)
+    # Where names meet, the pod would get what belongs to another namespace.
+    return owner_of(view.names, resource, there) != key
 
 
 def needs_wakes() -> tuple[Wake, ...]:
@@ -55,7 +64,12 @@ def _referring(resource: Resource) -> Callable[[Hint, View], Iterable[VirtualKey
 
 def _token_pod(hint: Hint, view: View) -> Iterable[VirtualKey]:
     pod = token_owner(view.names, HostObj(hint.some))
-    return () if pod is None else (pod,)
+    if pod is not None:
+        return (pod,)
+    # Not ours, or not any more: the pods for whose tokens the name is meant will want to know.
+    name = hint.key.name.removesuffix(TOKENS_SUFFIX)
+    meant = namesakes(view, name, None) if name != hint.key.name else ()
+    return [key for key in meant if view.on_virtual(PODS, key)]
 
 
 def _waiting_for_front(hint: Hint, view: View) -> Iterable[VirtualKey]:
@@ -87,7 +101,7 @@ def issue_tokens(virtual: VirtualObj, view: View) -> Iterator[Step]:
     if secret is not None and renewal_due(secret, virtual, wants) > view.now():
         return
     if taken := token_name_taken(virtual, view):
-        yield taken
+        yield from (taken, Requeue(TAKEN_SECONDS))
         return
     account = str(virtual["spec"].get("serviceAccountName") or "default")
     draft = secret_without_tokens(virtual, key, view)
