@@ -11,18 +11,9 @@ import structlog
 
 from vgateway.errors import GatewayError
 from vgateway.wire.client_connection import ClientConnection
-from vgateway.wire.framing import (
-    HEAD_END,
-    MAX_HEAD,
-    Body,
-    ChunkedBody,
-    ClosedBody,
-    MalformedMessage,
-    ResponseHead,
-    body_of,
-    parse_head,
-)
+from vgateway.wire.framing import Body, ChunkedBody, ClosedBody, body_of
 from vgateway.wire.headers import response_head
+from vgateway.wire.heads import HEAD_END, MAX_HEAD, MalformedMessage, ResponseHead, parse_head
 from vgateway.wire.refused import RefusedBody
 from vgateway.wire.upstream import UpstreamConnection
 

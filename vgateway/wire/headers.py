@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from vgateway.errors import GatewayError
-from vgateway.wire.framing import ResponseHead
+from vgateway.wire.heads import ResponseHead
 from vgateway.wire.outgoing import Outgoing
 
 # What a client may ask to switch to. Anything else (h2c above all, which would open a second, unjudged way to send

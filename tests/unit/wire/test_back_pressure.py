@@ -30,7 +30,7 @@ def resident() -> int:
 
 def push(stream: Stream) -> int:
     """Send until the other side takes no more; return how much it took."""
-    stream.socket.settimeout(1.0)
+    stream.socket.settimeout(0.5)
     sent = 0
     with suppress(TimeoutError):
         while sent < OFFERED:
@@ -40,7 +40,7 @@ def push(stream: Stream) -> int:
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: %d" % OFFERED, b""], ids=["sized", "until-close"])
-def test_a_client_that_does_not_read_an_answer_stops_the_upstream(run: Run[Any], pki: Pki, head: bytes) -> None:
+def test_a_client_that_does_not_read_an_answer_stops_the_upstream(run_fast: Run[Any], pki: Pki, head: bytes) -> None:
     took: list[int] = []
     stuck = threading.Event()
 
@@ -58,13 +58,13 @@ def test_a_client_that_does_not_read_an_answer_stops_the_upstream(run: Run[Any],
             return resident() - before
 
     gc.collect()
-    grown = converse(run, pki, serve, talk)
+    grown = converse(run_fast, pki, serve, talk)
     assert took[0] < KERNEL
     assert grown < 16 * MIB
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["sized", "chunked"])
-def test_an_upstream_that_does_not_read_a_body_stops_the_client(run: Run[Any], pki: Pki, chunked: bool) -> None:
+def test_an_upstream_that_does_not_read_a_body_stops_the_client(run_fast: Run[Any], pki: Pki, chunked: bool) -> None:
     finished = threading.Event()
 
     def serve(stream: Stream) -> None:
@@ -84,13 +84,13 @@ def test_an_upstream_that_does_not_read_a_body_stops_the_client(run: Run[Any], p
             return took, grown
 
     gc.collect()
-    took, grown = converse(run, pki, serve, talk)
+    took, grown = converse(run_fast, pki, serve, talk)
     assert took < KERNEL
     assert grown < 16 * MIB
 
 
 @pytest.mark.parametrize("up", [False, True], ids=["down", "up"])
-def test_a_side_that_does_not_read_a_tunnel_stops_the_other(run: Run[Any], pki: Pki, up: bool) -> None:
+def test_a_side_that_does_not_read_a_tunnel_stops_the_other(run_fast: Run[Any], pki: Pki, up: bool) -> None:
     took: list[int] = []
     stuck = threading.Event()
 
@@ -114,12 +114,12 @@ def test_a_side_that_does_not_read_a_tunnel_stops_the_other(run: Run[Any], pki: 
             return resident() - before
 
     gc.collect()
-    grown = converse(run, pki, serve, talk)
+    grown = converse(run_fast, pki, serve, talk)
     assert took[0] < KERNEL
     assert grown < 16 * MIB
 
 
-def test_a_paused_stream_goes_on_once_it_is_read_again(run: Run[Any], pki: Pki) -> None:
+def test_a_paused_stream_goes_on_once_it_is_read_again(run_fast: Run[Any], pki: Pki) -> None:
     """Pausing and going on many times over, with an answer kept alive behind it."""
     size = 24 * MIB
 
@@ -140,4 +140,4 @@ def test_a_paused_stream_goes_on_once_it_is_read_again(run: Run[Any], pki: Pki) 
                     left -= len(client.exactly(min(left, 3 * MIB)))
                     threading.Event().wait(0.01)
 
-    converse(run, pki, serve, talk)
+    converse(run_fast, pki, serve, talk)
