@@ -14,6 +14,7 @@ from vgateway.local.gateway import await_gateway, ensure_gateway, read_choices
 from vgateway.local.hostcluster import finish_host, launch_host
 from vgateway.local.images import ensure_images
 from vgateway.local.instance import Instance
+from vgateway.local.inotify import raise_limit
 from vgateway.local.instances import reclaim, reserve
 from vgateway.local.kubeapi import NODES
 from vgateway.local.kubeconfigs import write_private
@@ -60,7 +61,7 @@ def bring_up(paths: Paths, cache: Path, wish: Wish, progress: Progress) -> State
     before = _found(paths, wish) or _reserve(paths, wish)
     state = wanted(before, wish)
     programs = ensure_programs(needed_programs(state), cache, progress)
-    archives = _prepare_machine(state, cache, progress)
+    archives = _prepare_machine(state, wish, cache, progress)
     save_state(paths.state, _until_done(before, state))
     instance = open_instance(paths, state, programs, wish.environ, progress)
     if wish.owner is not None:
@@ -139,12 +140,13 @@ def _until_done(before: State, after: State) -> State:
     return replace(after, nodes=nodes, kwok_nodes=kwok_nodes)
 
 
-def _prepare_machine(state: State, cache: Path, progress: Progress) -> list[Path]:
+def _prepare_machine(state: State, wish: Wish, cache: Path, progress: Progress) -> list[Path]:
     """Install what real nodes need of this machine; return the archives of the images that they carry."""
     if not state.rooted:
         progress.say("not root: the nodes are make-believe (kwok) and everything listens on loopback")
         return []
     ensure_packages(NODE_PACKAGES, progress)
+    raise_limit(run_root(wish.environ, rooted=True))
     return list(ensure_images(cache, progress).values()) if state.nodes else []
 
 

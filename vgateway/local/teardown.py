@@ -11,6 +11,7 @@ from dataclasses import replace
 from vgateway.local.cgroups import end_group
 from vgateway.local.errors import LocalError
 from vgateway.local.instance import Instance
+from vgateway.local.inotify import restore_limit
 from vgateway.local.instances import is_alone, release, reserved
 from vgateway.local.mounts import remove_own_directories, unmount_below
 from vgateway.local.network import remove_everything
@@ -54,6 +55,7 @@ def take_down(paths: Paths, environ: Mapping[str, str], progress: Progress) -> b
             remove_everything(state.addresses)
             if is_alone(run.parent, state.number):
                 remove_own_directories()
+                restore_limit(run.parent)
         _remove_files(paths)
         release(run.parent, state.number)
     return True
