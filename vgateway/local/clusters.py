@@ -13,8 +13,8 @@ from vgateway.local.errors import LocalError
 from vgateway.local.gateway import await_gateway, ensure_gateway, read_choices
 from vgateway.local.hostcluster import finish_host, launch_host
 from vgateway.local.images import ensure_images
-from vgateway.local.instance import Instance
 from vgateway.local.inotify import raise_limit
+from vgateway.local.instance import Instance
 from vgateway.local.instances import reclaim, reserve
 from vgateway.local.kubeapi import NODES
 from vgateway.local.kubeconfigs import write_private

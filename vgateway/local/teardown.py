@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from vgateway.local.cgroups import end_group
 from vgateway.local.errors import LocalError
-from vgateway.local.instance import Instance
 from vgateway.local.inotify import restore_limit
+from vgateway.local.instance import Instance
 from vgateway.local.instances import is_alone, release, reserved
 from vgateway.local.mounts import remove_own_directories, unmount_below
 from vgateway.local.network import remove_everything
