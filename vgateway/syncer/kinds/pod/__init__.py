@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path, virtual_key
+from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path, uid, virtual_key
 from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kind import READ, WRITE, Hint, Rights, Side, SyncedKind, Wake, delete_host
 from vgateway.syncer.kinds.pod.ending import bereave, dismiss, leave, vanish
@@ -82,6 +82,7 @@ class PodKind(SyncedKind):
             yield from drop_tokens(virtual_key(virtual), view)
             yield from vanish(virtual, _timestamp(view))
         elif lacks(virtual, view):
+            yield from drop_tokens(virtual_key(virtual), view, keep=uid(virtual))
             yield Requeue(WAIT_SECONDS)
         elif taken := token_name_taken(virtual, view):
             yield from (taken, Requeue(WAIT_SECONDS))

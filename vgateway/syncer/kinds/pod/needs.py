@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, uid, virtual_key
-from vgateway.kube.ownership import owner_of
+from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, annotations, uid, virtual_key
+from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import Hint, Side, Wake, delete_host, namesakes
 from vgateway.syncer.kinds.references import index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
@@ -108,10 +108,12 @@ def issue_tokens(virtual: VirtualObj, view: View) -> Iterator[Step]:
     yield IssueTokens(key, virtual["metadata"]["uid"], account, wants, draft, uid(secret) if secret else "")
 
 
-def drop_tokens(pod: VirtualKey, view: View) -> Iterator[Step]:
-    """Remove the Secret that holds a pod's tokens, if it is provably that."""
+def drop_tokens(pod: VirtualKey, view: View, keep: str = "") -> Iterator[Step]:
+    """Remove the Secret that holds a pod's tokens, if it is provably that and not of the pod whose UID is ``keep``."""
     secret = view.host_obj(SECRETS, token_secret_key(view.names, pod))
-    if secret is not None and token_owner(view.names, secret) == pod:
+    if secret is None or annotations(secret).get(OBJECT_UID) == keep:
+        return
+    if token_owner(view.names, secret) == pod:
         yield delete_host(SECRETS, secret, "its pod needs no tokens")
 
 
