@@ -8,7 +8,7 @@ import ssl
 from typing import cast
 
 from vgateway.kube.http1 import Response
-from vgateway.wire.framing import MalformedMessage
+from vgateway.wire.heads import MalformedMessage
 from vgateway.wire.sockets import keep_alive
 from vgateway.wire.tls import TlsTransport
 

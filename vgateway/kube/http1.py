@@ -5,7 +5,7 @@ The head is read by ``wire.framing``, as strictly as what is relayed; here bodie
 
 import re
 
-from vgateway.wire.framing import HEAD_END, MAX_HEAD, MalformedMessage, ResponseHead, parse_head
+from vgateway.wire.heads import HEAD_END, MAX_HEAD, MalformedMessage, ResponseHead, parse_head
 
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})")
 MAX_LINE = 16 * 1024

@@ -72,11 +72,16 @@ class Informer:
         self._chance = chance
         self._machine = ListWatch(page=page, streaming=streaming)
         self._wakes: list[Wake] = []
+        self._relisted: list[Callable[[], None]] = []
         self._metrics = client.metrics
 
     def subscribe(self, wake: Wake) -> None:
         """Have ``wake`` called, at once and in order, for every change of the store from now on."""
         self._wakes.append(wake)
+
+    def on_list(self, relisted: Callable[[], None]) -> None:
+        """Have ``relisted`` called after each list, before its changes are told: what came and went is not in it."""
+        self._relisted.append(relisted)
 
     async def run(self) -> None:
         """Follow the collection until cancelled."""
@@ -113,6 +118,8 @@ class Informer:
                 self._metrics.lists.labels(self.name).inc()
                 log.debug("listed", informer=self.name, objects=len(self.store), changed=len(changes))
                 self.ready.set()
+                for relisted in self._relisted:
+                    relisted()
                 return changes
         return ()
 

@@ -171,11 +171,19 @@ class Store:
         self._staged = {}
 
     def swap(self) -> list[Change]:
-        """Make the collected list the content, all at once, and say what that changed."""
+        """Make the collected list the content, all at once, and say what that changed.
+
+        An object that was made anew under its name went and came, as a watch would have told.
+        """
         staged, self._staged = self._staged, {}
-        gone = [self.remove(key) for key in self.keys() if key not in staged]
+        gone = [self.remove(key) for key in self.keys() if key not in staged or self._is_another(key, staged[key])]
         moved = [self._replace(key, None, raw) for key, raw in staged.items()]
         return [change for change in (*gone, *moved) if change is not None]
+
+    def _is_another(self, key: Key, raw: bytes) -> bool:
+        """Say whether a new list has another object under a name that we know."""
+        old = self._raw[key]
+        return old != raw and _uid(old) != _uid(raw)
 
     def _replace(self, key: Key, obj: Obj | None, raw: bytes) -> Change | None:
         old = self._raw.get(key)
@@ -194,3 +202,7 @@ class Store:
         trimmed = self._transform(named)
         # A copy, because orjson's result keeps the room that it was written in: twice what it holds.
         return key_of(trimmed), trimmed, bytes(memoryview(orjson.dumps(trimmed)))
+
+
+def _uid(raw: bytes) -> Any:
+    return orjson.loads(raw)["metadata"].get("uid")

@@ -15,7 +15,7 @@ from vgateway import __version__
 from vgateway.errors import Unavailable, status_body
 from vgateway.kube.connection import Connection, connect
 from vgateway.kube.credentials import Credentials
-from vgateway.wire.framing import MalformedMessage
+from vgateway.wire.heads import MalformedMessage
 
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0

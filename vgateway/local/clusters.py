@@ -13,6 +13,7 @@ from vgateway.local.errors import LocalError
 from vgateway.local.gateway import await_gateway, ensure_gateway, read_choices
 from vgateway.local.hostcluster import finish_host, launch_host
 from vgateway.local.images import ensure_images
+from vgateway.local.inotify import raise_limit
 from vgateway.local.instance import Instance
 from vgateway.local.instances import reclaim, reserve
 from vgateway.local.kubeapi import NODES
@@ -62,7 +63,7 @@ def bring_up(paths: Paths, cache: Path, wish: Wish, progress: Progress) -> State
     before = _found(paths, wish) or _reserve(paths, wish)
     state = wanted(before, wish)
     programs = ensure_programs(needed_programs(state), cache, progress)
-    archives = _prepare_machine(state, cache, progress)
+    archives = _prepare_machine(state, wish, cache, progress)
     save_state(paths.state, _until_done(before, state))
     instance = open_instance(paths, state, programs, wish.environ, progress)
     if wish.owner is not None:
@@ -141,12 +142,13 @@ def _until_done(before: State, after: State) -> State:
     return replace(after, nodes=nodes, kwok_nodes=kwok_nodes)
 
 
-def _prepare_machine(state: State, cache: Path, progress: Progress) -> list[Path]:
+def _prepare_machine(state: State, wish: Wish, cache: Path, progress: Progress) -> list[Path]:
     """Install what real nodes need of this machine; return the archives of the images that they carry."""
     if not state.rooted:
         progress.say("not root: the nodes are make-believe (kwok) and everything listens on loopback")
         return []
     ensure_packages(NODE_PACKAGES, progress)
+    raise_limit(run_root(wish.environ, rooted=True))
     return list(ensure_images(cache, progress).values()) if state.nodes else []
 
 
@@ -180,11 +182,11 @@ def _bring_up_host(instance: Instance, state: State, archives: list[Path]) -> No
             launch_runtime(instance, index, state.nodes)
         finish_host(instance)
     if state.kwok_nodes:
-        with instance.progress.step(f"{state.kwok_nodes} kwok nodes"):
+        with instance.progress.step(f"kwok nodes: {state.kwok_nodes}"):
             launch_kwok(instance, state.kwok_nodes, tainted=bool(state.nodes))
             await_kwok(instance, state.kwok_nodes)
     if state.nodes:
-        with instance.progress.step(f"{state.nodes} real nodes"):
+        with instance.progress.step(f"real nodes: {state.nodes}"):
             for index in nodes:
                 finish_node(instance, index, archives)
             for index in nodes:

@@ -53,6 +53,11 @@ def reserved(root: Path, home: Path) -> int | None:
     return None
 
 
+def is_alone(root: Path, number: int) -> bool:
+    """Say whether no other instance is on this machine."""
+    return all(owner.parent.name == str(number) for owner in root.glob(f"*/{OWNER}"))
+
+
 def release(root: Path, number: int) -> None:
     """Give a number back, and remove the directory of reservations with the last one."""
     shutil.rmtree(root / str(number), ignore_errors=True)

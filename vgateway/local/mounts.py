@@ -7,6 +7,9 @@ from pathlib import Path
 
 from vgateway.local.processes import find_program, run
 
+KUBELET = "/var/lib/kubelet"
+"""Where a kubelet keeps its files by itself; each node sees its own there, and the path is short enough for sockets."""
+
 OWN = ("/run/containerd", "/run/netns", "/var/lib/cni", "/var/log/containers")
 """Directories of the system of which each node sees its own, empty one."""
 
@@ -18,25 +21,30 @@ mount --make-private "$1"
 
 SETUP = """
 umount --recursive --lazy /run/netns 2>/dev/null || true
+mount --bind "$1" "$2"
+shift 2
 for directory in "$@"; do mount -t tmpfs -o mode=755 vgateway "$directory"; done
 mount --make-rshared /
 """
 """Other nodes' namespaces are let go; mounts that the kubelet makes for a container must reach it."""
 
 
-def ensure_mounts(directory: Path) -> Path:
-    """Make a node's mount namespace, kept by a file in ``directory``; return that file."""
+def ensure_mounts(directory: Path, kubelet: Path) -> Path:
+    """Make a node's mount namespace, kept by a file in ``directory``; return that file.
+
+    ``kubelet`` is where the files of the node's kubelet really are.
+    """
     kept = directory / "mounts"
     directory.mkdir(parents=True, exist_ok=True)
     if is_namespace(kept):
         return kept
-    for path in OWN:
+    for path in (*OWN, KUBELET, kubelet):
         Path(path).mkdir(parents=True, exist_ok=True)
     run(["sh", "-ec", PRIVATE, "sh", str(directory.parent)])
     kept.touch()
     unshare = [find_program("unshare"), f"--mount={kept}", "--propagation", "private"]
     try:
-        run([*unshare, "sh", "-ec", SETUP, "sh", *OWN])
+        run([*unshare, "sh", "-ec", SETUP, "sh", str(kubelet), KUBELET, *OWN])
     except BaseException:
         unmount_below(kept)
         raise
@@ -61,8 +69,11 @@ def targets_below(mountinfo: str, roots: tuple[Path, ...]) -> list[str]:
 
 
 def remove_own_directories() -> None:
-    """Remove the mount points that were made in the system's directories, if nobody uses them."""
-    for path in OWN:
+    """Remove the mount points that were made in the system's directories, unless something is in them.
+
+    Only when no other instance is there: removing a directory takes away what is mounted on it in other namespaces.
+    """
+    for path in (*OWN, KUBELET):
         try:
             Path(path).rmdir()
         except OSError:

@@ -6,6 +6,7 @@ from typing import Any
 
 from vgateway.local.addresses import KUBELET_PORT, PROXY_HEALTH_PORT, Addresses, node_name
 from vgateway.local.images import PAUSE
+from vgateway.local.mounts import KUBELET
 from vgateway.local.podnetwork import PLUGINS
 
 
@@ -144,7 +145,7 @@ def kubelet_arguments(config: Path, kubeconfig: Path, files: NodeFiles, name: st
     return (
         f"--config={config}",
         f"--kubeconfig={kubeconfig}",
-        f"--root-dir={files.directory / 'kubelet'}",
+        f"--root-dir={KUBELET}",
         f"--hostname-override={name}",
         f"--node-ip={address}",
         # Otherwise /metrics/cadvisor has no rows about containers.

@@ -96,7 +96,7 @@ def _pod_network(addresses: Addresses, index: int, files: NodeFiles) -> dict[str
 
 def _place(instance: Instance, index: int) -> Place:
     name = node_name(index)
-    mounts = ensure_mounts(instance.run / name)
+    mounts = ensure_mounts(instance.run / name, instance.paths.node(name) / "kubelet")
     place = instance.place(name, instance.addresses.node_namespace(index))
     return Place((*place.enter, f"--mount={mounts}"), place.groups)
 

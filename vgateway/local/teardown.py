@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from vgateway.local.cgroups import end_group
 from vgateway.local.errors import LocalError
+from vgateway.local.inotify import restore_limit
 from vgateway.local.instance import Instance
-from vgateway.local.instances import release, reserved
+from vgateway.local.instances import is_alone, release, reserved
 from vgateway.local.mounts import remove_own_directories, unmount_below
 from vgateway.local.network import remove_everything
 from vgateway.local.paths import Paths, run_root
@@ -52,7 +53,9 @@ def take_down(paths: Paths, environ: Mapping[str, str], progress: Progress) -> b
                 raise LocalError("some processes of the clusters cannot be ended: try again")
             unmount_below(run, paths.home)
             remove_everything(state.addresses)
-            remove_own_directories()
+            if is_alone(run.parent, state.number):
+                remove_own_directories()
+                restore_limit(run.parent)
         _remove_files(paths)
         release(run.parent, state.number)
     return True

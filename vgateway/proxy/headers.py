@@ -88,6 +88,10 @@ class Fate(Enum):
     FORWARDED_FOR = 6
 
 
+# Looking a member up in its enum costs as much as the rest of a header.
+_PASS, _APPLICATION_ONLY, _AUTHORIZATION = Fate.PASS, Fate.APPLICATION_ONLY, Fate.AUTHORIZATION
+_FORWARDED_FOR, _CONNECTION, _REFUSE = Fate.FORWARDED_FOR, Fate.CONNECTION, Fate.REFUSE
+
 _SPECIAL = {
     "authorization": Fate.AUTHORIZATION,
     "connection": Fate.CONNECTION,
@@ -124,16 +128,16 @@ def outgoing_headers(
     forwarded = []
     for name, value in headers:
         fate = fate_of(name)
-        if fate is Fate.PASS or (fate is Fate.APPLICATION_ONLY and application):
+        if fate is _PASS or (fate is _APPLICATION_ONLY and application):
             result.append((name, value))
-        elif fate is Fate.AUTHORIZATION:
+        elif fate is _AUTHORIZATION:
             if not identity.vouched:
                 result.append((name, value))
-        elif fate is Fate.FORWARDED_FOR:
+        elif fate is _FORWARDED_FOR:
             forwarded.append(value)
-        elif fate is Fate.CONNECTION:
+        elif fate is _CONNECTION:
             _check_connection(value)
-        elif fate is Fate.REFUSE:
+        elif fate is _REFUSE:
             raise GatewayError(403, "the request carries a header that only a front proxy may set")
     if client_address:
         forwarded.append(client_address)

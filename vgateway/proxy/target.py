@@ -7,23 +7,22 @@ stay refused. Service and pod names such as ``https:web:8080`` may be percent-en
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from vgateway.errors import GatewayError
+from vgateway.wire.headers import fit_for_target
 
 # /api/v1/… or /apis/group/version/…, maybe a namespace, a resource, a name: then `proxy`.
 _PROXY = re.compile(r"/(?:api/[^/]+|apis/[^/]+/[^/]+)(?:/namespaces/[^/]+)?/[^/]+/[^/]+/proxy(?=/|$)")
 _WATCH = re.compile(r"(?:^|&)watch=(?:1|true)(?:&|$)")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Anything that needs a closer look; ordinary paths have none of it.
-_UNUSUAL = re.compile(r"[%\\;]|//|/\.{1,2}(?:/|$)")
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f#]")
+_UNUSUAL = ("%", "\\", ";", "//", "/.")
 _FORBIDDEN_IN_SEGMENT = re.compile(rb"[\x00-\x1f\x7f/\\;]")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A request target that has one reading. ``application``: its end belongs to a proxied pod, service or node."""
 
     raw: str
@@ -34,11 +33,11 @@ class Target:
 
 def read_target(raw: str) -> Target:
     """Read a raw request target. Raises ``GatewayError`` 400 when it has no reading, or more than one."""
-    if not raw.startswith("/") or _FORBIDDEN.search(raw):
+    if not raw.startswith("/") or "#" in raw or not fit_for_target(raw):
         raise GatewayError(400, "the request target must be a path")
     path, _, query = raw.partition("?")
     proxy = _PROXY.match(path) if "/proxy" in path else None
-    if _UNUSUAL.search(path):
+    if any(map(path.__contains__, _UNUSUAL)):
         _inspect(path, proxy.end() if proxy else len(path))
     watch = proxy is None and bool(query) and _WATCH.search(query) is not None
     return Target(raw, path, proxy is not None, watch)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, assert_never
 
-from vgateway.errors import AlreadyExists, ApiError, NotFound
+from vgateway.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
 from vgateway.kube.client import ApiClient, PatchKind
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, annotations
@@ -41,6 +41,14 @@ class Applier:
         self._virtual = virtual
         self._host = host
         self._metrics = metrics
+
+    async def read(self, awaited: Awaited) -> Obj | None:
+        """Return the object of a write as the API server has it now, None if it is gone."""
+        client = self._host if awaited.side is Side.HOST else self._virtual
+        try:
+            return await client.get(awaited.resource, awaited.namespace, awaited.name)
+        except NotFound:
+            return None
 
     async def apply(self, step: Write) -> Awaited | None:
         """Perform one step and return what a store will show of it."""
@@ -93,13 +101,13 @@ class Applier:
     async def _patch_host(self, step: PatchHost) -> Awaited:
         kind = PatchKind.STRATEGIC if step.strategic else PatchKind.MERGE
         self._count("host", "patch", step.resource)
-        where = (step.resource, step.key.namespace, step.key.name)
+        where = step.key.namespace, step.key.name
         try:
-            now = await self._host.patch(*where, step.patch, subresource=step.subresource, kind=kind)
+            now = await patched(self._host, step.resource, where, step.patch, step.uid, step.subresource, kind)
         except ApiError as error:
             if step.otherwise is None or not refuses_addresses(error):
                 raise
-            now = await self._host.patch(*where, step.otherwise, subresource=step.subresource, kind=kind)
+            now = await patched(self._host, step.resource, where, step.otherwise, step.uid, step.subresource, kind)
         return _shows(Side.HOST, step.resource, now, news=step.otherwise is not None)
 
     async def _delete_host(self, step: DeleteHost) -> Awaited:
@@ -115,9 +123,9 @@ class Applier:
         match step:
             case CreateVirtual():
                 return await self._create_virtual(step)
-            case PatchVirtual(resource, key, patch, subresource):
+            case PatchVirtual(resource, key, patch, subresource, uid):
                 self._count("virtual", "patch", resource)
-                now = await self._virtual.patch(resource, key.namespace, key.name, patch, subresource=subresource)
+                now = await patched(self._virtual, resource, (key.namespace, key.name), patch, uid, subresource)
                 return _shows(Side.VIRTUAL, resource, now)
             case DeleteVirtual(resource, key, uid, _, grace):
                 return await self._delete_virtual(resource, key, uid, grace)
@@ -132,7 +140,8 @@ class Applier:
             made = await self._virtual.create(step.resource, step.body["metadata"].get("namespace") or "", step.body)
         except AlreadyExists:
             return None
-        return _shows(Side.VIRTUAL, step.resource, made)
+        # Admission may have added what must not stay, such as a node's first taint.
+        return _shows(Side.VIRTUAL, step.resource, made, news=True)
 
     async def _delete_virtual(self, resource: Resource, key: VirtualKey, uid: str, grace: int | None) -> Awaited:
         self._count("virtual", "delete", resource)
@@ -155,12 +164,12 @@ class Applier:
             encoded = base64.b64encode(status["token"].encode()).decode()
             issued[want.item] = (encoded, _epoch(status["expirationTimestamp"]))
         secret = filled(step.secret, step.wants, issued)
-        if not step.exists:
+        if not step.secret_uid:
             return await self._on_host_secret(CreateHost(SECRETS, secret))
         meta = secret["metadata"]
         self._count("host", "patch", SECRETS)
         change = {"metadata": {"annotations": meta["annotations"]}, "data": secret["data"]}
-        now = await self._host.patch(SECRETS, meta["namespace"], meta["name"], change)
+        now = await patched(self._host, SECRETS, (meta["namespace"], meta["name"]), change, step.secret_uid)
         return _shows(Side.HOST, SECRETS, now)
 
     async def _on_host_secret(self, step: CreateHost) -> Awaited:
@@ -170,6 +179,26 @@ class Applier:
 
     def _count(self, side: str, verb: str, resource: Resource) -> None:
         self._metrics.wrote(side, verb, resource.plural)
+
+
+async def patched(
+    client: ApiClient,
+    resource: Resource,
+    where: tuple[str, str],
+    patch: Obj,
+    uid: str,
+    subresource: str = "",
+    kind: PatchKind = PatchKind.MERGE,
+) -> Obj:
+    """Patch the object of this UID; ``Conflict`` if another one has its name by now."""
+    body = patch | {"metadata": {**(patch.get("metadata") or {}), "uid": uid}} if uid else patch
+    try:
+        return await client.patch(resource, *where, body, subresource=subresource, kind=kind)
+    except Invalid as error:
+        causes = (error.status.get("details") or {}).get("causes") or ()
+        if any(cause.get("field") == "metadata.uid" for cause in causes):
+            raise Conflict(409, error.status) from error
+        raise
 
 
 def binding(step: Bind) -> dict[str, Any]:

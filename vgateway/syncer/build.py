@@ -4,9 +4,11 @@ Builds only; the supervisor starts the groups in order: caches, then the control
 """
 
 import asyncio
+import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -25,7 +27,7 @@ from vgateway.syncer.reconciler import Reconciler
 from vgateway.syncer.registry import KINDS
 from vgateway.syncer.resources import NAMESPACES, NODES, PODS, SERVICES
 from vgateway.syncer.settings import SyncerSettings
-from vgateway.syncer.sources import all_indexes, all_sources, label_selector, sources_of
+from vgateway.syncer.sources import all_indexes, all_sources, index_of, label_selector, sources_of
 from vgateway.syncer.view import Lookup, View
 from vgateway.syncer.waker import Waker, wakes_of
 
@@ -51,18 +53,20 @@ def build_syncer(
     host: ApiClient,
     registry: CollectorRegistry,
     kinds: Sequence[Kind] = KINDS,
+    *,
+    clock: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
 ) -> Syncer:
-    """Wire everything; nothing runs yet."""
+    """Wire everything; nothing runs yet. ``clock`` gives the seconds since the epoch, ``chance`` spreads back-offs."""
     clients = {Side.VIRTUAL: virtual, Side.HOST: host}
     sources = all_sources(kinds)
-    informers = {at: _informer(clients[at[0]], source, settings) for at, source in sources.items()}
+    informers = {at: _informer(clients[at[0]], source, settings, chance) for at, source in sources.items()}
     for index in all_indexes(kinds):
-        informers[index.side, index.resource].store.add_index(index.name, index.by)
-    front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=f"metadata.name={settings.service}")
+        informers[index.side, index.resource].store.add_index(index.name, index_of(index, settings.names))
+    only = f"metadata.name={settings.service}"
+    front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=only, chance=chance)
     front.name = "host service of the virtual cluster"
-    view = View(
-        settings, _lookups(informers, Side.VIRTUAL), _lookups(informers, Side.HOST), Decoded.of(front), time.time
-    )
+    view = View(settings, _lookups(informers, Side.VIRTUAL), _lookups(informers, Side.HOST), Decoded.of(front), clock)
     metrics = SyncerMetrics(registry)
     applier = Applier(settings.names, virtual, host, metrics)
 
@@ -75,14 +79,20 @@ def build_syncer(
         return all(ready.is_set() for ready in lacking[kind.name])
 
     reconciler = Reconciler(kinds, view, applier, Teller(virtual, metrics), is_listed)
-    controller = Controller(reconciler, metrics)
+    controller = Controller(reconciler, metrics, chance=chance)
     for (side, resource), informer in (*informers.items(), ((Side.HOST, SERVICES), front)):
         wakes = wakes_of(kinds, side, resource)
         informer.subscribe(Waker(side, resource, wakes, view, reconciler.memory, controller.wake))
+        informer.on_list(partial(_look_again, reconciler, controller, side, resource))
     virtual_pods, host_pods = informers[Side.VIRTUAL, PODS], informers[Side.HOST, PODS]
     caches = (*(Lacking(one) if sources[at].may_lack else one for at, one in informers.items()), front)
     explainer = Explainer(kinds, view, reconciler.memory, reconciler.journal)
     return Syncer(virtual_pods, host_pods, controller, view, explainer, (caches, (controller,)))
+
+
+def _look_again(reconciler: Reconciler, controller: Controller, side: Side, resource: Resource) -> None:
+    for work in reconciler.relisted(side, resource):
+        controller.wake(work)
 
 
 class Lacking:
@@ -99,14 +109,15 @@ class Lacking:
         await self._informer.run()
 
 
-def _informer(client: ApiClient, source: Source, settings: SyncerSettings) -> Informer:
+def _informer(client: ApiClient, source: Source, settings: SyncerSettings, chance: Callable[[], float]) -> Informer:
     """Follow what a source says; of the host only what is in its one namespace, or belongs to none."""
-    labels = label_selector(source, settings.names)
-    if source.only is not None:
-        name = f"metadata.name={source.only.name}"
-        return Informer(client, source.resource, source.only.namespace, label_selector=labels, field_selector=name)
     host = source.side is Side.HOST and source.resource.namespaced
-    return Informer(client, source.resource, settings.names.host_namespace if host else "", label_selector=labels)
+    namespace = settings.names.host_namespace if host else ""
+    only = ""
+    if source.only is not None:
+        namespace, only = source.only.namespace, f"metadata.name={source.only.name}"
+    labels = label_selector(source, settings.names)
+    return Informer(client, source.resource, namespace, label_selector=labels, field_selector=only, chance=chance)
 
 
 def _lookups(informers: Mapping[tuple[Side, Resource], Informer], side: Side) -> dict[Resource, Lookup]:

@@ -3,7 +3,7 @@
 What it hands out is shared: readers copy before they change anything, as with every object that decisions see.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vgateway.kube.informer import Informer
 from vgateway.kube.objects import Obj
@@ -41,6 +41,10 @@ class Decoded:
     def keys_by_index(self, name: str, value: str) -> list[tuple[str, str]]:
         """Return the keys of the objects with this value."""
         return self._store.keys_by_index(name, value)
+
+    def keys(self) -> Iterable[tuple[str, str]]:
+        """Return every (namespace, name)."""
+        return self._store.keys()
 
     def __iter__(self) -> Iterator[Obj]:
         return iter(self._store)

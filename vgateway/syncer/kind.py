@@ -13,6 +13,7 @@ from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, V
 from vgateway.kube.ownership import owner_of
 from vgateway.kube.store import Change
 from vgateway.syncer.metadata import host_annotations, host_labels, host_metadata
+from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.rules import Rule, pushed_fields
 from vgateway.syncer.steps import CreateHost, DeleteHost, Step
 from vgateway.syncer.view import View
@@ -97,12 +98,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A look-up that a kind needs in a store: ``by`` gives the values under which an object is found."""
+    """A look-up that a kind needs in a store: ``by`` gives the values under which an object is found.
+
+    ``ours`` leaves out what is not provably ours, whatever its labels say.
+    """
 
     side: Side
     resource: Resource
     name: str
     by: Callable[[Obj], Iterable[str]]
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +170,11 @@ class SyncedKind(Kind):
 
     @property
     def wakes(self) -> tuple[Wake, ...]:
-        """The twins themselves, and what the kind adds."""
+        """The twins themselves, their owner on the host, and what the kind adds."""
         return (
             Wake(Side.VIRTUAL, self.resource, same_key),
             Wake(Side.HOST, self.resource, self.owner_key),
+            Wake(Side.HOST, SERVICES, self.orphaned_keys),
             *self.also_wakes,
         )
 
@@ -178,9 +184,19 @@ class SyncedKind(Kind):
         return {self.resource: {"": READ + WRITE}}
 
     def owner_key(self, hint: Hint, view: View) -> Iterable[VirtualKey]:
-        """Return the key whose twin a host object is."""
+        """Return the key whose twin a host object is; of one that is gone also the keys that it displaced."""
         owner = owner_of(view.names, self.resource, HostObj(hint.some))
-        return () if owner is None else (owner,)
+        if owner is not None and not hint.went:
+            return (owner,)
+        return [key for key in namesakes(view, hint.key.name, owner) if view.on_virtual(self.resource, key)] + (
+            [] if owner is None else [owner]
+        )
+
+    def orphaned_keys(self, hint: Hint, view: View) -> Iterable[VirtualKey]:
+        """Return every key when the host Service that owns all copies comes: it is another one than before."""
+        if hint.key.name != view.settings.service or not hint.came:
+            return ()
+        return view.all_virtual_keys(self.resource)
 
     def owns(self, key: VirtualKey, host: HostObj, view: View) -> bool:
         """Say whether a host object is provably the twin of this key (of any object that ever had it)."""
@@ -254,8 +270,6 @@ class DerivedKind(Kind):
     """A kind that is made on one side only, from what the view shows."""
 
     side: ClassVar[Side] = Side.VIRTUAL
-    # Whether admission may add to a new object what must not stay, so that a second look is due.
-    settles: ClassVar[bool] = True
 
     def place(self, key: VirtualKey, view: View) -> VirtualKey:
         """Return where in the tenant's cluster the object is that a key stands for."""
@@ -285,6 +299,19 @@ class DerivedKind(Kind):
 def same_key(hint: Hint, _view: View) -> Iterable[VirtualKey]:
     """Return the object's own key."""
     return (hint.key,)
+
+
+def namesakes(view: View, host_name: str, owner: VirtualKey | None) -> Iterator[VirtualKey]:
+    """Yield the keys, besides the owner's, that translate to a host name; of a shortened name only by its owner."""
+    joined = (
+        f"{owner.name}-x-{owner.namespace}" if owner else host_name.removesuffix(f"-x-{view.names.virtual_cluster}")
+    )
+    at = joined.find("-x-")
+    while at >= 0:
+        key = VirtualKey(joined[at + 3 :], joined[:at])
+        if key != owner:
+            yield key
+        at = joined.find("-x-", at + 1)
 
 
 def look(kind: SyncedKind, key: VirtualKey, view: View, seen: Seen) -> Pair:

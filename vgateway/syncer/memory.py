@@ -4,8 +4,8 @@ In this process only. After a restart neither side has moved and the tenant's in
 process would be another object with these methods.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from vgateway.kube.objects import Obj, Resource, VirtualKey
 from vgateway.syncer.kind import Seen, Side
@@ -97,14 +97,38 @@ class Memory:
             (one.side, one.resource, one.namespace, one.name, one.version) == where for one in self._awaited[work][1]
         )
 
-    def waits(self, work: Work, now: float, lookup: Callable[[Awaited], Obj | None]) -> bool:
-        """Say whether the stores still lack a write of ours, so that planning on them would repeat it."""
+    def relisted(self, side: Side, resource: Resource, lookup: Callable[[Awaited], Obj | None]) -> list[Work]:
+        """Return the keys with a write that a new list does not show: what came of it may be gone without a word.
+
+        What it does show may hold more than we wrote: between lists, others' changes are not told apart from ours.
+        """
+        unseen: list[Work] = []
+        for work, (since, awaited) in self._awaited.items():
+            if any(one.side is side and one.resource == resource for one in awaited):
+                self._awaited[work] = (since, [replace(one, version="") for one in awaited])
+                if not all(one.shown(lookup(one)) for one in awaited):
+                    unseen.append(work)
+        return unseen
+
+    def waits(self, work: Work, lookup: Callable[[Awaited], Obj | None]) -> Sequence[Awaited]:
+        """Return the writes of ours that the stores still lack, so that planning on them would repeat it.
+
+        We are here because of other news, and cannot plan on them yet: the write is no echo any more.
+        """
         if work not in self._awaited:
-            return False
+            return ()
         since, awaited = self._awaited[work]
-        left = [one for one in awaited if not one.shown(lookup(one))]
-        if left and now - since < PATIENCE_SECONDS:
+        left = [replace(one, version="") for one in awaited if not one.shown(lookup(one))]
+        if left:
             self._awaited[work] = (since, left)
-            return True
-        del self._awaited[work]
-        return False
+        else:
+            del self._awaited[work]
+        return left
+
+    def overdue(self, work: Work, now: float) -> bool:
+        """Say whether the stores should have shown our last write by now."""
+        return now - self._awaited[work][0] >= PATIENCE_SECONDS
+
+    def stop_waiting(self, work: Work) -> None:
+        """Give up on the writes of a key that no store will show."""
+        self._awaited.pop(work, None)

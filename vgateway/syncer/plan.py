@@ -4,10 +4,23 @@ Guarantees: the same stores give the same steps; once the steps are applied and 
 that is not provably the key's own is never written. Caveat: a step may find the world changed; then we look again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
-from vgateway.kube.objects import HostKey, HostObj, Obj, VirtualKey, VirtualObj, annotations, host_key, is_deleting, uid
-from vgateway.kube.ownership import OBJECT_UID
+from vgateway.kube.objects import (
+    HostKey,
+    HostObj,
+    Obj,
+    VirtualKey,
+    VirtualObj,
+    annotations,
+    host_key,
+    is_deleting,
+    uid,
+    virtual_key,
+)
+from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import DerivedKind, Kind, Pair, Seen, Side, SyncedKind, delete_host, look
 from vgateway.syncer.metadata import metadata_patch, owners_patch
 from vgateway.syncer.patch import cover
@@ -22,16 +35,32 @@ from vgateway.syncer.steps import (
     Remember,
     Requeue,
     Step,
+    Tell,
 )
 from vgateway.syncer.view import View
+
+# The end of a displacing object of ours wakes the displaced; one of somebody else's may not.
+DISPLACED_SECONDS = 30.0
 
 
 def plan(kind: Kind, key: VirtualKey, view: View, seen: Seen) -> Iterator[Step]:
     """Say what must change for one key. Same input, same steps."""
     if isinstance(kind, SyncedKind):
-        return plan_twins(kind, look(kind, key, view, seen), view)
+        pair = look(kind, key, view, seen)
+        return (_addressed(step, pair.virtual, pair.host) for step in plan_twins(kind, pair, view))
     assert isinstance(kind, DerivedKind)
-    return plan_derived(kind, key, view)
+    have = kind.existing(key, view)
+    return (_addressed(step, have, have) for step in plan_derived(kind, key, view))
+
+
+def _addressed(step: Step, virtual: Mapping[str, Any] | None, host: Mapping[str, Any] | None) -> Step:
+    """Bind a patch to the very object that it was planned for: another one may have its name by now."""
+    match step:
+        case PatchHost() if host is not None:
+            return replace(step, uid=uid(host))
+        case PatchVirtual() if virtual is not None:
+            return replace(step, uid=uid(virtual))
+    return step
 
 
 def plan_twins(kind: SyncedKind, pair: Pair, view: View) -> Iterator[Step]:
@@ -40,13 +69,17 @@ def plan_twins(kind: SyncedKind, pair: Pair, view: View) -> Iterator[Step]:
         case Pair(virtual=None, host=None):
             yield from kind.clean(pair.key, view)
         case Pair(virtual=None, host=dict() as host):
-            if kind.owns(pair.key, HostObj(host), view) and not is_deleting(host):
+            if not kind.owns(pair.key, HostObj(host), view):
+                yield from kind.clean(pair.key, view)
+            elif not is_deleting(host):
                 yield from kind.retire(pair.key, HostObj(host), view)
         case Pair(virtual=dict() as virtual, host=None):
             yield from _alone(kind, VirtualObj(virtual), view)
         case Pair(virtual=dict() as virtual, host=dict() as host):
             if kind.owns(pair.key, HostObj(host), view):
                 yield from _both(kind, VirtualObj(virtual), HostObj(host), pair.seen, view)
+            else:
+                yield from _displaced(kind, VirtualObj(virtual), HostObj(host), view)
 
 
 def _alone(kind: SyncedKind, virtual: VirtualObj, view: View) -> Iterator[Step]:
@@ -54,6 +87,19 @@ def _alone(kind: SyncedKind, virtual: VirtualObj, view: View) -> Iterator[Step]:
         yield from kind.bereave(virtual, view)
     elif kind.wanted(virtual, view):
         yield from kind.introduce(virtual, view)
+
+
+def _displaced(kind: SyncedKind, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+    """Go on as if there were no copy, except that none can be made: the name is somebody else's."""
+    steps = tuple(_alone(kind, virtual, view))
+    if not any(isinstance(step, CreateHost) for step in steps):
+        yield from steps
+        return
+    yield from kind.clean(virtual_key(virtual), view)
+    owner = owner_of(view.names, kind.resource, host)
+    whose = f"your {kind.resource.kind} {owner}" if owner else "an object that is not yours"
+    yield Tell("NameTaken", f"its name on the host cluster belongs to {whose}; give it another name")
+    yield Requeue(DISPLACED_SECONDS)
 
 
 def _both(kind: SyncedKind, virtual: VirtualObj, host: HostObj, seen: Seen, view: View) -> Iterator[Step]:
@@ -109,8 +155,6 @@ def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Ste
 
 def _make(kind: DerivedKind, want: Obj) -> Iterator[Step]:
     yield CreateHost(kind.resource, want) if kind.side is Side.HOST else CreateVirtual(kind.resource, want)
-    if kind.settles:
-        yield Requeue(0.0)
 
 
 def _unmake(kind: DerivedKind, key: VirtualKey, have: Obj, why: str) -> DeleteHost | DeleteVirtual:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from vgateway.kube.objects import Obj, VirtualKey, VirtualObj
+from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, VirtualObj
+from vgateway.kube.ownership import is_labelled
 from vgateway.syncer.apply import Applier
 from vgateway.syncer.events import Teller
 from vgateway.syncer.journal import Journal
@@ -50,8 +51,10 @@ class Reconciler:
         kind, now = self.kinds[name], self._view.now()
         if not self._is_listed(kind):
             return LACKING_SECONDS
-        if self.memory.waits(work, now, self._look):
+        awaited = self.memory.waits(work, self._look)
+        if awaited and not (self.memory.overdue(work, now) and await self._are_lost(awaited)):
             return PATIENCE_SECONDS
+        self.memory.stop_waiting(work)
         again: float | None = None
         for step in list(plan(kind, key, self._view, self.memory.seen(work))):
             if not isinstance(step, Requeue | Remember):
@@ -67,9 +70,9 @@ class Reconciler:
                     log.debug(
                         "step", kind=name, virtual=str(key), step=type(step).__name__, why=getattr(step, "why", "")
                     )
-                    awaited = await self._applier.apply(step)
-                    if awaited is not None:
-                        self.memory.wrote(work, now, awaited)
+                    written = await self._applier.apply(step)
+                    if written is not None:
+                        self.memory.wrote(work, self._view.now(), written)
         return again
 
     async def tell(self, kind: Kind, key: VirtualKey, reason: str, message: str, *, warning: bool = True) -> None:
@@ -93,6 +96,19 @@ class Reconciler:
         kind = self.kinds[name]
         if self._view.virtual_obj(kind.resource, key) is None:
             self.memory.forget(work)
+
+    async def _are_lost(self, awaited: Sequence[Awaited]) -> bool:
+        """Ask the API servers about writes that the stores do not show: a store may just be late."""
+        for one in awaited:
+            now = await self._applier.read(one)
+            lost_label = one.side is Side.HOST and now is not None and not is_labelled(self._view.names, HostObj(now))
+            if one.shown(now) and not lost_label:
+                return False
+        return True
+
+    def relisted(self, side: Side, resource: Resource) -> list[Work]:
+        """Return the keys with a write that the new list does not show."""
+        return self.memory.relisted(side, resource, self._look)
 
     def _look(self, awaited: Awaited) -> Obj | None:
         stores = self._view.virtual if awaited.side is Side.VIRTUAL else self._view.host

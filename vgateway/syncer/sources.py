@@ -3,12 +3,12 @@
 Where two kinds read different parts of a collection, the part that holds both is followed, once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from vgateway.kube.names import Names
-from vgateway.kube.objects import Obj, Resource
-from vgateway.kube.ownership import MANAGED_BY
+from vgateway.kube.objects import HostObj, Obj, Resource
+from vgateway.kube.ownership import MANAGED_BY, owner_of
 from vgateway.syncer.kind import Index, Kind, Side, Source
 
 
@@ -54,6 +54,17 @@ def label_selector(source: Source, names: Names) -> str:
 def all_indexes(kinds: Sequence[Kind]) -> tuple[Index, ...]:
     """Return the indexes that the kinds need, each once."""
     return tuple({(one.side, one.resource, one.name): one for kind in kinds for one in kind.indexes}.values())
+
+
+def index_of(index: Index, names: Names) -> Callable[[Obj], Iterable[str]]:
+    """Return the values under which a store finds an object."""
+    if not index.ours:
+        return index.by
+
+    def values(obj: Obj) -> Iterable[str]:
+        return index.by(obj) if owner_of(names, index.resource, HostObj(obj)) else ()
+
+    return values
 
 
 def namespace_values(obj: Obj) -> Iterable[str]:

@@ -19,7 +19,7 @@ class CreateHost:
 
 @dataclass(frozen=True, slots=True)
 class PatchHost:
-    """Change a host object by a merge patch, or a strategic one where lists merge by key."""
+    """Change this very host object by a merge patch, or a strategic one where lists merge by key."""
 
     resource: Resource
     key: HostKey
@@ -27,6 +27,7 @@ class PatchHost:
     subresource: str = ""
     strategic: bool = False
     otherwise: Obj | None = None
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,13 @@ class CreateVirtual:
 
 @dataclass(frozen=True, slots=True)
 class PatchVirtual:
-    """Change a tenant's object by a merge patch, of itself or of its ``status``."""
+    """Change this very object of the tenant by a merge patch, of itself or of its ``status``."""
 
     resource: Resource
     key: VirtualKey
     patch: Obj
     subresource: str = ""
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class TokenWant:
 class IssueTokens:
     """Request a pod's tokens of the tenant's cluster and put them into its host Secret.
 
-    ``secret`` is the Secret without its data; it is made unless ``exists``.
+    ``secret`` is the Secret without its data; it is made unless there is one, of ``secret_uid``.
     """
 
     pod: VirtualKey
@@ -99,7 +101,7 @@ class IssueTokens:
     service_account: str
     wants: tuple[TokenWant, ...]
     secret: Obj = field(hash=False)
-    exists: bool = False
+    secret_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)

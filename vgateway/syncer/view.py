@@ -3,7 +3,7 @@
 A view holds no state of its own; two decisions with equal stores see the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +30,10 @@ class Lookup(Protocol):
 
     def keys_by_index(self, name: str, value: str) -> list[tuple[str, str]]:
         """Return the keys of the objects with this value."""
+        ...
+
+    def keys(self) -> Iterable[tuple[str, str]]:
+        """Return every (namespace, name)."""
         ...
 
     def __iter__(self) -> Iterator[Obj]:
@@ -77,6 +81,10 @@ class View:
     def virtual_keys(self, resource: Resource, index: str, value: str) -> list[VirtualKey]:
         """Return the keys of the tenant's objects that an index has under a value."""
         return [VirtualKey(*key) for key in self.virtual[resource].keys_by_index(index, value)]
+
+    def all_virtual_keys(self, resource: Resource) -> list[VirtualKey]:
+        """Return the keys of all the tenant's objects of a resource."""
+        return [VirtualKey(*key) for key in sorted(self.virtual[resource].keys())]
 
     def has_indexed(self, side: Mapping[Resource, Lookup], resource: Resource, index: str, value: str) -> bool:
         """Say whether an index has anything under a value."""

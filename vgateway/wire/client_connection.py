@@ -12,9 +12,10 @@ from typing import Any, Protocol, cast
 import orjson
 import structlog
 from aiohttp import web
+from aiohttp.http import StreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_protocol import ERROR, PayloadAccessError, RequestHandler, RequestPayloadError
 
 from vgateway.errors import status_body
 from vgateway.wire.headers import tunnel_protocol
@@ -23,6 +24,8 @@ from vgateway.wire.sockets import keep_alive
 log = structlog.get_logger(__name__)
 
 _HEAD_END = b"\r\n\r\n"
+# How long a request's head may take to arrive, once it has begun.
+HEAD_SECONDS = 32.0
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -45,6 +48,16 @@ def peer_of(transport: asyncio.BaseTransport | None) -> Peer | None:
     return Peer(dict(certificate), der, ssl.cert_time_to_seconds(str(certificate["notAfter"])))
 
 
+class ClientRequest(web.BaseRequest):
+    """A request whose writer is made when somebody writes: a relayed answer never does."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_payload_writer":
+            raise AttributeError(name)
+        self._payload_writer = StreamWriter(self._protocol, self._loop)
+        return self._payload_writer
+
+
 class Endless(Protocol):
     """A response without an end of its own (a watch)."""
 
@@ -64,7 +77,18 @@ class Abortable(Protocol):
 class ClientConnection(RequestHandler):
     """aiohttp's protocol for one client. ``source`` is the upstream transport that the client's back-pressure stops."""
 
-    __slots__ = ("_payload", "draining", "endless", "http11", "opaque", "peer", "response_begun", "source", "tunnel")
+    __slots__ = (
+        "_head_timer",
+        "_payload",
+        "draining",
+        "endless",
+        "http11",
+        "opaque",
+        "peer",
+        "response_begun",
+        "source",
+        "tunnel",
+    )
 
     def __init__(self, manager: web.Server, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
@@ -73,6 +97,7 @@ class ClientConnection(RequestHandler):
         self.peer: Peer | None = None
         self.endless: Endless | None = None
         self.tunnel: Abortable | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
         self.http11 = True
         self.draining = False
         self.response_begun = False
@@ -102,7 +127,9 @@ class ClientConnection(RequestHandler):
         upgraded = self._upgraded
         super().data_received(data)
         if upgraded or not self._messages:
+            self._watch_head()
             return
+        self._forget_head()
         unfinished = self._payload
         message, self._payload = self._messages[-1]
         if type(message) is not RawRequestMessage and not unfinished.is_eof():
@@ -118,6 +145,101 @@ class ClientConnection(RequestHandler):
         ):
             self._upgraded = True
             self.opaque = not (exact or _HEAD_END.endswith(data))
+
+    def _watch_head(self) -> None:
+        """Give a head that has begun ``HEAD_SECONDS`` to end: nothing else bounds one that trickles in."""
+        if self._head_timer is None and self._waiter is not None and not self._close and not self._force_close:
+            self._head_timer = self._loop.call_later(HEAD_SECONDS, self._head_too_slow)
+
+    def _forget_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_too_slow(self) -> None:
+        log.debug("request head too slow", peer=self.peername)
+        self._head_timer = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End what the connection was busy with."""
+        self._forget_head()
+        super().connection_lost(exc)
+
+    async def start(self) -> None:
+        """Serve one request after the other, in this one task: aiohttp's own loop makes a second one for each."""
+        try:
+            while not self._force_close:
+                while not self._messages:
+                    await self._next_message()
+                if not await self._serve(*self._take_message()):
+                    break
+        except ConnectionError as error:
+            log.debug("client left", error=str(error), peer=self.peername)
+            self.force_close()
+        except BaseException:
+            self.force_close()
+            raise
+        if not self._force_close and self.transport is not None:
+            self._task_handler = None
+            self.transport.close()
+
+    async def _next_message(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _take_message(self) -> tuple[Any, StreamReader]:
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        return message, payload
+
+    async def _serve(self, message: Any, payload: StreamReader) -> bool:
+        """Answer one request; say whether the connection may serve another."""
+        handler = self._request_handler
+        assert handler is not None
+        if type(message) is not RawRequestMessage:
+            message, handler = ERROR, self._make_error_handler(message)
+        request = ClientRequest(message, payload, self, None, self._task_handler, self._loop)  # type: ignore[arg-type]
+        del request._payload_writer  # noqa: SLF001 - made when it is asked for
+        self._current_request = request
+        self._request_in_progress = True
+        try:
+            response = await handler(request)
+            await response.prepare(request)
+            await response.write_eof()
+        finally:
+            self._current_request = None
+            self._request_in_progress = False
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+        self._keepalive = bool(response.keep_alive)
+        if self._upgraded and not self._messages:
+            return False
+        if not payload.is_eof():
+            await self._discard(payload)
+        payload.set_exception(PayloadAccessError())
+        if not self._keepalive or self._close or self._force_close:
+            return False
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        return True
+
+    async def _discard(self, payload: StreamReader) -> None:
+        """Read what is left of a body nobody wanted, for a while: closing at once would cost the client its answer."""
+        try:
+            async with asyncio.timeout(self._lingering_time):
+                while not payload.is_eof():
+                    await payload.readany()
+        except (TimeoutError, RequestPayloadError):
+            self.close()
 
     def pause_writing(self) -> None:
         """A slow client stops its upstream."""

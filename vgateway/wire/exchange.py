@@ -11,18 +11,9 @@ import structlog
 
 from vgateway.errors import GatewayError
 from vgateway.wire.client_connection import ClientConnection
-from vgateway.wire.framing import (
-    HEAD_END,
-    MAX_HEAD,
-    Body,
-    ChunkedBody,
-    ClosedBody,
-    MalformedMessage,
-    ResponseHead,
-    body_of,
-    parse_head,
-)
+from vgateway.wire.framing import Body, ChunkedBody, ClosedBody, body_of
 from vgateway.wire.headers import response_head
+from vgateway.wire.heads import HEAD_END, MAX_HEAD, MalformedMessage, ResponseHead, parse_head
 from vgateway.wire.refused import RefusedBody
 from vgateway.wire.upstream import UpstreamConnection
 
@@ -120,7 +111,7 @@ class Exchange:
 
     def end_cleanly(self) -> None:
         """End an endless chunked response at the next chunk boundary, as the upstream could have done at any time."""
-        self._cut = self.head is None or self.head.status == 200
+        self._cut = True
         self._cut_at_boundary()
 
     def abandon(self) -> None:
@@ -128,6 +119,9 @@ class Exchange:
         self._client.source = self._client.endless = None
         if self._connection.receiver is self:
             self._connection.abort()
+        if not self.finished.cancelled() and self.finished.done():
+            # Nobody may be left to be told of a failure: the client has gone meanwhile.
+            self.finished.exception()
 
     # --- head -------------------------------------------------------------------------------------------------------
 
@@ -170,7 +164,8 @@ class Exchange:
         self._buffer = rest
         assert self._connection.transport is not None
         self._connection.transport.pause_reading()
-        self.finished.set_result(True)
+        if not self.finished.done():
+            self.finished.set_result(True)
 
     def accept_refusal(self) -> bytes:
         """Go on with a refused upgrade as an ordinary response, whose connections both close."""
@@ -209,9 +204,9 @@ class Exchange:
         if client.transport is None:
             self.abandon()
             return
-        client.response_begun = True
         taken = body.feed(rest) if rest else 0
         whole = rest if taken == len(rest) else rest[:taken]
+        client.response_begun = True
         client.transport.write(
             response_head(head, close=self.close_client, rechunk=self._rechunk) + self._framed(whole)
         )
@@ -260,6 +255,9 @@ class Exchange:
     def _cut_at_boundary(self) -> None:
         body, transport = self._body, self._client.transport
         if body is None or transport is None or self.finished.done() or not body.at_boundary():
+            return
+        if self.head is None or self.head.status != 200:
+            # What was asked for may be endless, a refusal of it is not.
             return
         transport.write(b"0\r\n\r\n")
         self.close_client = True

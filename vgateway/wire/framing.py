@@ -1,154 +1,18 @@
-"""Where an HTTP/1.1 message of an upstream ends: its head, strictly read, and its body, only measured.
+"""Where the body of an upstream's HTTP/1.1 response ends: measured only, its bytes travel as they came.
 
-Nothing is decoded: body bytes travel as they came, chunk framing included. What two readers could read differently
-(two lengths, a length beside chunks, a bare line feed, chunk extensions) is malformed.
+Chunk framing is followed and passed on. What two readers could read differently (chunk extensions, a bare line feed)
+is malformed.
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import Protocol
 
-HEAD_END = b"\r\n\r\n"
-MAX_HEAD = 256 * 1024
+from vgateway.wire.heads import MalformedMessage, ResponseHead, role_of
+
 MAX_TRAILERS = 16 * 1024
 
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?")
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
-# Control characters that no header may hold; TAB, CR and LF are judged by their place.
-_CONTROLS = bytes(c for c in range(32) if c not in b"\t\r\n") + b"\x7f"
-
-
-class MalformedMessage(Exception):
-    """The upstream's message could be read in more than one way, or in none."""
-
-
-class Role(Enum):
-    """What a response header means to the hop it travelled."""
-
-    KEEP = 0
-    LENGTH = 1
-    TRANSFER_ENCODING = 2
-    CONNECTION = 3
-    UPGRADE = 4
-    DROP = 5
-
-
-_ROLES = {
-    b"content-length": Role.LENGTH,
-    b"transfer-encoding": Role.TRANSFER_ENCODING,
-    b"connection": Role.CONNECTION,
-    b"upgrade": Role.UPGRADE,
-    b"keep-alive": Role.DROP,
-    b"proxy-connection": Role.DROP,
-    b"proxy-authenticate": Role.DROP,
-    b"proxy-authentication-info": Role.DROP,
-}
-
-
-_FRAMING = (Role.LENGTH, Role.TRANSFER_ENCODING)
-# Words of Connection that name no header.
-_ABOUT_THE_HOP = frozenset({b"", b"close", b"keep-alive"})
-
-
-@lru_cache(maxsize=1024)
-def role_of(name: bytes) -> Role:
-    """Return what a header of that name is for. Raises ``MalformedMessage`` when it is no header name."""
-    if not _TOKEN.fullmatch(name):
-        raise MalformedMessage(f"bad header name {name[:40]!r}")
-    return _ROLES.get(name.lower(), Role.KEEP)
-
-
-@dataclass(slots=True)
-class ResponseHead:
-    """A response's head: ``lines`` are the status line and the end-to-end headers as they came, framing included."""
-
-    minor: int
-    status: int
-    lines: list[bytes]
-    length: int | None = None
-    chunked: bool = False
-    close: bool = False
-    upgrade: bytes | None = None
-
-
-def parse_head(raw: bytes) -> ResponseHead:
-    """Read a response head (without its final empty line). Raises ``MalformedMessage``."""
-    breaks = raw.count(b"\r\n")
-    if raw.count(b"\n") != breaks or raw.count(b"\r") != breaks or len(raw.translate(None, _CONTROLS)) != len(raw):
-        raise MalformedMessage("control characters in the response's head")
-    start, *fields = raw.split(b"\r\n")
-    minor, status = _status_of(start)
-    head = ResponseHead(minor, status, [start])
-    # One pass: this is where a small answer's time goes.
-    kept, named, keep = head.lines, set[bytes](), Role.KEEP
-    for line in fields:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise MalformedMessage("header line without a colon")
-        role = role_of(name)
-        if role is keep:
-            kept.append(line)
-            continue
-        _note(head, role, value.strip(b" \t"), named)
-        if role in _FRAMING:
-            kept.append(line)
-    _drop_named(head, named - _ABOUT_THE_HOP)
-    _check_framing(head)
-    return head
-
-
-@lru_cache(maxsize=256)
-def _status_of(line: bytes) -> tuple[int, int]:
-    """Return the minor version and the status code of a status line."""
-    found = _STATUS_LINE.fullmatch(line)
-    if found is None:
-        raise MalformedMessage(f"bad status line {line[:60]!r}")
-    return int(found[1]), int(found[2])
-
-
-def _check_framing(head: ResponseHead) -> None:
-    if head.minor == 0:
-        head.close = True
-        if head.chunked:
-            raise MalformedMessage("chunks in an HTTP/1.0 response")
-    if head.chunked and head.length is not None:
-        raise MalformedMessage("both Content-Length and Transfer-Encoding")
-
-
-def _note(head: ResponseHead, role: Role, value: bytes, named: set[bytes]) -> None:
-    """Take one header that is about framing or the connection into account."""
-    match role:
-        case Role.LENGTH:
-            if head.length is not None or not _LENGTH.fullmatch(value):
-                raise MalformedMessage("ambiguous Content-Length")
-            head.length = int(value)
-        case Role.TRANSFER_ENCODING:
-            if head.chunked or value.lower() != b"chunked":
-                raise MalformedMessage("unknown Transfer-Encoding")
-            head.chunked = True
-        case Role.CONNECTION:
-            named.update(token.strip(b" \t").lower() for token in value.split(b","))
-            head.close = head.close or b"close" in named
-        case Role.UPGRADE:
-            head.upgrade = value if head.upgrade is None else head.upgrade + b", " + value
-        case _:
-            return
-
-
-def _drop_named(head: ResponseHead, named: set[bytes]) -> None:
-    """Remove the headers that Connection named; framing stays, or the message would have no end."""
-    if not named:
-        return
-    start, *fields = head.lines
-    head.lines = [start, *(line for line in fields if _stays(line.partition(b":")[0], named))]
-
-
-def _stays(name: bytes, named: set[bytes]) -> bool:
-    return role_of(name) is not Role.KEEP or name.lower() not in named
 
 
 class Body(Protocol):

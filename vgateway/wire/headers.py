@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from vgateway.errors import GatewayError
-from vgateway.wire.framing import ResponseHead
+from vgateway.wire.heads import ResponseHead
 from vgateway.wire.outgoing import Outgoing
 
 # What a client may ask to switch to. Anything else (h2c above all, which would open a second, unjudged way to send
@@ -31,11 +31,14 @@ def request_head(
     Raises ``GatewayError`` 400 for a value that would not be one header line.
     """
     target = outgoing.target
-    if not _METHOD.fullmatch(outgoing.method) or _UNFIT_FOR_TARGET.search(target) or not target.startswith("/"):
+    if not (_METHOD.fullmatch(outgoing.method) and target.startswith("/") and fit_for_target(target)):
         raise GatewayError(400, "the request line is none that may be passed on")
-    lines = [f"{outgoing.method} {outgoing.target} HTTP/1.{minor}"]
-    lines += [f"{name}: {value}" for name, value in outgoing.headers]
-    if not any(name in ("Host", "host") for name, _ in outgoing.headers):
+    lines = [f"{outgoing.method} {target} HTTP/1.{minor}"]
+    for name, value in outgoing.headers:
+        lines.append(f"{name}: {value}")
+        if name in ("Host", "host"):
+            host = ""
+    if host:
         lines.append(f"Host: {host}")
     if authorization is not None:
         lines.append(f"Authorization: {authorization}")
@@ -45,6 +48,13 @@ def request_head(
     if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
         raise GatewayError(400, "a header holds characters that may not be there")
     return (text + "\r\n\r\n").encode("utf-8", "surrogateescape")
+
+
+def fit_for_target(target: str) -> bool:
+    """Whether a request line may hold this target; other bytes than ASCII are none of our business."""
+    if target.isascii() and target.isprintable():
+        return " " not in target
+    return _UNFIT_FOR_TARGET.search(target) is None
 
 
 def response_head(head: ResponseHead, *, close: bool, rechunk: bool = False) -> bytes:

@@ -1,7 +1,7 @@
 """What a relayed request looks like on its way up: a value that the handlers build and the relay sends."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from vgateway.errors import GatewayError
 
@@ -9,8 +9,7 @@ from vgateway.errors import GatewayError
 REFUSAL_LIMIT = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One request as the upstream shall see it.
 
     ``target`` goes on the wire byte for byte (raw path and query). ``headers`` are end-to-end headers only: the relay

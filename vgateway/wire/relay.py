@@ -222,8 +222,11 @@ async def _tunnel(
     """Switch the client and carry bytes until both directions have ended."""
     below, above, head = client.transport, connection.transport, exchange.head
     assert head is not None
-    if below is None or above is None:
+    if below is None:
         return Relayed(0, 0, close=True)
+    if above is None:
+        hop = connection.pool.hop
+        raise GatewayError(502, f"{hop}: connection lost while switching protocols", hop=hop)
     began = time.monotonic()
     tunnel = Tunnel(below, above)
     connection.receiver = None

@@ -33,6 +33,8 @@ MAX_HEADERS = 512
 KEEP_ALIVE_SECONDS = 3630.0
 HANDSHAKE_SECONDS = 10.0
 BACKLOG = 1024
+# Over how long a drain ends many watches.
+WATCH_SPREAD_SECONDS = 2.0
 
 _PLAIN_HTTP_REFUSAL = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis port speaks HTTPS only.\n"
@@ -192,19 +194,29 @@ class Listener:
             client.draining = True
             if client.idle():
                 client.force_close()
-            elif client.endless is not None:
-                client.endless.end_cleanly()
         if server.open:
             log.info("draining", listener=self.name, connections=len(server.open), seconds=self.drain_seconds)
             server.emptied.clear()
-            try:
-                async with asyncio.timeout(self.drain_seconds):
-                    await server.emptied.wait()
-            except TimeoutError:
-                log.info("drain time over, cutting connections", listener=self.name, connections=len(server.open))
+            # No asyncio.timeout: before Python 3.11.4 its end is lost in a cancelled task, as this one is.
+            limit = asyncio.get_running_loop().call_later(self.drain_seconds, server.emptied.set)
+            await _end_watches(server)
+            await server.emptied.wait()
+            limit.cancel()
+        if server.open:
+            log.info("drain time over, cutting connections", listener=self.name, connections=len(server.open))
         for client in list(server.open):
             _cut(client)
         await server.shutdown(1.0)
+
+
+async def _end_watches(server: _Server) -> None:
+    """End watches one by one: whoever serves their clients next must not meet all of them at once."""
+    watching = [client for client in server.open if client.endless is not None]
+    pause = min(WATCH_SPREAD_SECONDS / len(watching), 0.01) if watching else 0
+    for client in watching:
+        if client.endless is not None:
+            client.endless.end_cleanly()
+        await asyncio.sleep(pause)
 
 
 def _check_version(request: web.BaseRequest) -> None:

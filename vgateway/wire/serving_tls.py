@@ -72,7 +72,7 @@ def serving_context() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     # A resumed session would carry a certificate that was verified against an older CA, or has expired since.
-    context.options |= ssl.OP_NO_TICKET
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.num_tickets = 0
     # Clients know which cipher their machine is fast at; Go's prefer the cheaper AES-128.
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE

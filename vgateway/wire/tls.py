@@ -6,15 +6,15 @@ under back-pressure; the standard library's drops unsent ones when the peer stil
 """
 
 import asyncio
-import os
-import socket
 import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, cast, runtime_checkable
 
 import structlog
 
+from vgateway.wire.salvage import Salvage
 from vgateway.wire.sockets import everything_acknowledged
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,8 @@ RECORD = 16 * 1024
 SLICE = 32 * 1024
 # How long a closing connection waits for a peer that does not take its output.
 LINGER_SECONDS = 30.0
-SALVAGE_READ = 64 * 1024
+# How long it then waits for the peer's own end.
+PEER_ENDS_SECONDS = 5.0
 
 
 @runtime_checkable
@@ -61,7 +62,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         "_protocol",
         "_read",
         "_refusal",
-        "_salvaged",
+        "_salvage",
         "_ssl",
         "_timer",
         "_write",
@@ -93,7 +94,7 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         self._plain: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._linger_until = 0.0
-        self._salvaged: socket.socket | None = None
+        self._salvage: Salvage | None = None
         self._open = self._closing = self._lost = self._paused = False
         self._eof_in = self._eof_out = self._eof_held = False
         self.ragged = False
@@ -206,7 +207,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def close(self) -> None:
         """End both directions: what was written still leaves, what the peer still sends is dropped."""
         if self._closing or self._lost:
-            self._end_salvage()
+            if self._salvage is not None:
+                self._salvage.end()
             return
         if not self._open:
             self.abort()
@@ -225,8 +227,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def abort(self) -> None:
         """Cut the connection without close_notify: the peer sees that something is missing."""
         self._closing = True
-        self._end_salvage()
         self._cancel_timer()
+        if self._salvage is not None:
+            self._salvage.end()
         if self._plain is not None:
             self._plain.abort()
 
@@ -237,7 +240,9 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
     def pause_reading(self) -> None:
         """Leave further input in the kernel: the peer feels it."""
         self._paused = True
-        if self._plain is not None and not self._lost and not self._closing:
+        if self._salvage is not None:
+            self._salvage.pause()
+        elif self._plain is not None and not self._lost and not self._closing:
             self._plain.pause_reading()
 
     def resume_reading(self) -> None:
@@ -246,8 +251,8 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         if self._eof_held:
             self._eof_held = False
             self._loop.call_soon(self._peer_ended)
-        if self._salvaged is not None:
-            self._loop.call_soon(self._salvage)
+        if self._salvage is not None:
+            self._salvage.go_on()
         elif self._plain is not None and not self._lost:
             self._plain.resume_reading()
 
@@ -382,17 +387,25 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
         if self._outgoing.pending and self._plain is not None and not self._plain.is_closing():
             self._plain.write(self._outgoing.read())
 
-    def _linger(self, delay: float) -> None:
-        """Close once the peer's kernel has everything; look again after ``delay`` seconds otherwise."""
+    def _linger(self, delay: float, *, acknowledged: bool = False) -> None:
+        """Close once the peer has ended too, or has had its time; look again after ``delay`` seconds otherwise.
+
+        A peer whose kernel has everything may still be reading it; a reset, which closing on a peer that writes
+        means, could cost it that.
+        """
         plain = self._plain
         if self._lost or plain is None:
             return
-        if everything_acknowledged(plain):
+        now = self._loop.time()
+        if not acknowledged and everything_acknowledged(plain):
+            acknowledged, self._linger_until = True, now + PEER_ENDS_SECONDS
+        if now <= self._linger_until:
+            again = partial(self._linger, min(2 * delay, 1.0), acknowledged=acknowledged)
+            self._timer = self._loop.call_later(delay, again)
+        elif acknowledged:
             plain.close()
-        elif self._loop.time() > self._linger_until:
-            plain.abort()
         else:
-            self._timer = self._loop.call_later(delay, self._linger, min(2 * delay, 1.0))
+            plain.abort()
 
     def _close_plain(self) -> None:
         self._cancel_timer()
@@ -405,29 +418,14 @@ class TlsTransport(asyncio.Transport, asyncio.Protocol):
             self._timer = None
 
     def _begin_salvage(self, error: BaseException) -> None:
-        """Keep a second descriptor of the socket: its receive queue outlives the transport that failed to write."""
         assert self._plain is not None
-        peer = self._plain.get_extra_info("socket")
-        self._salvaged = socket.socket(fileno=os.dup(peer.fileno()))
-        self._salvaged.setblocking(False)
+        self._salvage = Salvage(self._loop, self._plain, self.data_received, self._end_of_salvage)
+        if self._paused:
+            self._salvage.pause()
         cast("ReadsOn", self._protocol).write_failed(error)
-        self._loop.call_soon(self._salvage)
+        if not self._paused:
+            self._salvage.go_on()
 
-    def _salvage(self) -> None:
-        """Deliver what the kernel still holds; the connection is dead, so no more will ever come."""
-        while self._salvaged is not None and not self._paused:
-            try:
-                data = self._salvaged.recv(SALVAGE_READ)
-            except OSError:
-                data = b""
-            if not data:
-                self._end_salvage()
-                return
-            self.data_received(data)
-
-    def _end_salvage(self) -> None:
-        if self._salvaged is None:
-            return
-        self._salvaged.close()
-        self._salvaged = None
+    def _end_of_salvage(self) -> None:
+        self._salvage = None
         self._protocol.connection_lost(None)

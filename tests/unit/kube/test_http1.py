@@ -3,7 +3,7 @@
 import pytest
 
 from vgateway.kube.http1 import Response
-from vgateway.wire.framing import MalformedMessage
+from vgateway.wire.heads import MalformedMessage
 
 SIZED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nB\r\n, the world\r\n0\r\n\r\n"

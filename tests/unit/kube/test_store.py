@@ -98,6 +98,14 @@ def test_a_new_list_tells_of_what_vanished_came_and_changed_but_not_of_what_stay
     ]
 
 
+def test_an_object_that_was_made_anew_between_two_lists_went_and_came() -> None:
+    first, second = pod("a"), pod("a")
+    first["metadata"]["uid"], second["metadata"]["uid"] = "u1", "u2"
+    store = store_of(first)
+    store.stage([second])
+    assert [(change.went, change.came) for change in store.swap()] == [(True, False), (False, True)]
+
+
 def test_a_list_that_broke_off_leaves_nothing_behind() -> None:
     store = store_of(pod("a"))
 

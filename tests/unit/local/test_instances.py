@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vgateway.local.errors import LocalError
-from vgateway.local.instances import candidates, parse_routes, reclaim, release, reserve, reserved
+from vgateway.local.instances import candidates, is_alone, parse_routes, reclaim, release, reserve, reserved
 
 
 def test_two_state_directories_get_two_numbers_and_each_keeps_its_own(tmp_path: Path) -> None:
@@ -30,6 +30,14 @@ def test_a_reservation_that_a_reboot_forgot_is_made_again_unless_somebody_else_h
     assert reserved(root, one) == 251
     with pytest.raises(LocalError, match="another instance"):
         reclaim(root, tmp_path / "other", 251)
+
+
+def test_an_instance_knows_when_it_is_the_last_one(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    first, second = (reserve(root, tmp_path / name, rooted=False) for name in ("one", "other"))
+    assert not is_alone(root, first)
+    release(root, second)
+    assert is_alone(root, first)
 
 
 def test_networks_in_use_and_taken_ports_are_passed_over() -> None:

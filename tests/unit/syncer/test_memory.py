@@ -17,18 +17,38 @@ def awaited(version: str = "7") -> Awaited:
 def test_a_key_waits_until_the_store_shows_what_was_written() -> None:
     memory = Memory()
     memory.wrote(WORK, 0.0, awaited())
-    assert memory.waits(WORK, 1.0, lambda _: None)
-    assert memory.waits(WORK, 1.0, lambda _: pod("6"))
-    assert not memory.waits(WORK, 1.0, lambda _: pod("7"))
-    assert not memory.waits(WORK, 1.0, lambda _: None)
+    assert memory.waits(WORK, lambda _: None)
+    assert memory.waits(WORK, lambda _: pod("6"))
+    assert not memory.waits(WORK, lambda _: pod("7"))
+    assert not memory.waits(WORK, lambda _: None)
 
 
-def test_waiting_ends_when_patience_does_or_another_object_has_the_name() -> None:
+def test_waiting_ends_when_another_object_has_the_name_or_somebody_says_so() -> None:
     memory = Memory()
     memory.wrote(WORK, 0.0, awaited())
-    assert not memory.waits(WORK, PATIENCE_SECONDS, lambda _: None)
+    assert memory.waits(WORK, lambda _: None)
+    assert [memory.overdue(WORK, at) for at in (1.0, PATIENCE_SECONDS)] == [False, True]
+    memory.stop_waiting(WORK)
+    assert not memory.waits(WORK, lambda _: None)
     memory.wrote(WORK, 0.0, awaited())
-    assert not memory.waits(WORK, 1.0, lambda _: pod("1", uid="another"))
+    assert not memory.waits(WORK, lambda _: pod("1", uid="another"))
+
+
+def test_what_comes_while_a_key_waits_makes_the_end_of_waiting_news() -> None:
+    memory = Memory()
+    memory.wrote(WORK, 0.0, awaited())
+    memory.waits(WORK, lambda _: pod("6"))
+    assert not memory.is_echo(WORK, Side.HOST, PODS, pod("7"))
+
+
+def test_a_new_list_says_which_writes_it_lacks_and_has_no_echoes() -> None:
+    memory = Memory()
+    memory.wrote(WORK, 0.0, awaited())
+    assert memory.relisted(Side.VIRTUAL, PODS, lambda _: None) == []
+    assert memory.is_echo(WORK, Side.HOST, PODS, pod("7"))
+    assert memory.relisted(Side.HOST, PODS, lambda _: None) == [WORK]
+    assert memory.relisted(Side.HOST, PODS, lambda _: pod("7")) == []
+    assert not memory.is_echo(WORK, Side.HOST, PODS, pod("7"))
 
 
 def test_only_the_very_state_that_a_write_answered_with_is_an_echo() -> None:

@@ -1,13 +1,17 @@
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.unit.syncer.world import World, a_config_map, a_pod, host_of, writes
 from vgateway.kube.objects import VirtualKey
 from vgateway.kube.ownership import OBJECT_KIND, OBJECT_UID
+from vgateway.kube.store import Change
+from vgateway.syncer.kind import Hint
 from vgateway.syncer.kinds.configmap import ConfigMapKind
+from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.resources import CONFIGMAPS, PODS
-from vgateway.syncer.steps import CreateHost, DeleteHost, PatchHost
+from vgateway.syncer.steps import CreateHost, DeleteHost, PatchHost, Requeue, Tell
 
 KIND = ConfigMapKind()
 KEY = VirtualKey("default", "conf")
@@ -92,7 +96,33 @@ def test_an_object_that_only_looks_like_ours_is_never_touched(world: World, tena
     host_of(world, CONFIGMAPS, "conf")["metadata"]["annotations"][OBJECT_KIND] = "/v1, Kind=Secret"
     if not tenant_has_it:
         world.virtual[CONFIGMAPS].by_key.clear()
-    assert world.plan(KIND, KEY) == []
+    steps = world.plan(KIND, KEY)
+    assert writes(steps) == []
+    assert any(isinstance(step, Tell) for step in steps) == tenant_has_it
+
+
+def test_two_objects_whose_names_meet_on_the_host_do_not_touch_each_other_and_the_second_is_told() -> None:
+    world = World()
+    world.virtual[PODS].put(a_pod("a", "b-x-c"))
+    world.virtual[PODS].put(a_pod("a-x-b", "c"))
+    first, second = VirtualKey("b-x-c", "a"), VirtualKey("c", "a-x-b")
+    world.round(PodKind(), first)
+    tell, again = world.plan(PodKind(), second)
+    assert isinstance(tell, Tell)
+    assert "b-x-c/a" in tell.message
+    assert isinstance(again, Requeue)
+    (host,) = world.host[PODS]
+    hint = Hint(Change((host["metadata"]["namespace"], host["metadata"]["name"]), orjson.dumps(host), None))
+    assert set(PodKind().owner_key(hint, world.view)) == {first, second}
+
+
+def test_a_patch_is_bound_to_the_object_that_it_was_planned_for(world: World) -> None:
+    world.round(KIND, KEY)
+    host = host_of(world, CONFIGMAPS, "conf")
+    host["data"] = {"a": "edited"}
+    (step,) = world.plan(KIND, KEY)
+    assert isinstance(step, PatchHost)
+    assert step.uid == host["metadata"]["uid"]
 
 
 def test_a_copy_that_somebody_deletes_on_the_host_is_made_again_and_the_original_stays(world: World) -> None:

@@ -13,7 +13,7 @@ import orjson
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostKey, Obj, Resource, VirtualKey
 from vgateway.syncer import resources
-from vgateway.syncer.kind import Kind, Side
+from vgateway.syncer.kind import Index, Kind, Side
 from vgateway.syncer.kinds.backends import service_values
 from vgateway.syncer.kinds.event import involved_values
 from vgateway.syncer.kinds.node import node_values
@@ -24,6 +24,7 @@ from vgateway.syncer.patch import merge
 from vgateway.syncer.plan import plan
 from vgateway.syncer.resources import NAMESPACES, PODS, SECRETS
 from vgateway.syncer.settings import SyncerSettings
+from vgateway.syncer.sources import index_of
 from vgateway.syncer.steps import (
     Bind,
     CreateHost,
@@ -57,7 +58,7 @@ RESOURCES = tuple(one for one in vars(resources).values() if isinstance(one, Res
 INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
     BY_REFERENCE: reference_values,
     BY_WAITING: waiting_values,
-    BY_NODE: node_values,
+    BY_NODE: index_of(Index(Side.HOST, PODS, BY_NODE, node_values, ours=True), NAMES),
     BY_SERVICE: service_values,
     BY_VOLUME: volume_values,
     BY_INVOLVED: involved_values,
@@ -80,6 +81,9 @@ class Objects:
 
     def __iter__(self) -> Iterator[Obj]:
         return iter(self.by_key.values())
+
+    def keys(self) -> list[tuple[str, str]]:
+        return list(self.by_key)
 
     def __contains__(self, key: object) -> bool:
         return key in self.by_key

@@ -4,14 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vgateway.wire.framing import (
-    ChunkedBody,
-    ClosedBody,
-    MalformedMessage,
-    SizedBody,
-    body_of,
-    parse_head,
-)
+from vgateway.wire.framing import ChunkedBody, ClosedBody, SizedBody, body_of
+from vgateway.wire.heads import MalformedMessage, parse_head
 
 
 def head(*lines: bytes, status: bytes = b"200 OK") -> bytes:

@@ -3,8 +3,8 @@
 import pytest
 
 from vgateway.errors import GatewayError
-from vgateway.wire.framing import parse_head
 from vgateway.wire.headers import request_head, response_head, switched, switching_head, tunnel_protocol
+from vgateway.wire.heads import parse_head
 from vgateway.wire.outgoing import Outgoing
 
 

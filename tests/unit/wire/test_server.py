@@ -153,6 +153,30 @@ def test_long_commands_tokens_and_many_headers_fit(run: Run[Any], pki: Pki) -> N
     run(scenario())
 
 
+def test_a_head_that_trickles_in_is_not_waited_for(run: Run[Any], pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vgateway.wire.client_connection.HEAD_SECONDS", 0.2)
+
+    def trickle(port: int) -> None:
+        with closing(connect(port, pki.client)) as client, contextlib.suppress(Cut, OSError):
+            for n in range(1000):
+                client.send(b"GET / HTTP/1.1\r\nHost: x\r\n" if n == 0 else b"X: y\r\n")
+                threading.Event().wait(0.02)
+            raise AssertionError("still listened to")
+
+    async def scenario() -> None:
+        async with listening(name_the_client, pki.files) as front:
+            await asyncio.to_thread(trickle, front.port)
+            with closing(await asyncio.to_thread(connect, front.port, pki.client)) as client:
+                client.send(GET[:10])
+                client.send(GET[10:])
+                await asyncio.to_thread(client.until, b"null")
+                await asyncio.sleep(0.3)
+                client.send(GET)
+                await asyncio.to_thread(client.until, b"null")
+
+    run(scenario())
+
+
 def test_a_taken_port_is_one_line(run: Run[Any], pki: Pki) -> None:
     async def scenario() -> None:
         async with listening(name_the_client, pki.files) as front:

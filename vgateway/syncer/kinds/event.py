@@ -90,7 +90,6 @@ class EventKind(DerivedKind):
     """Events of the host's namespace about copies of ``involved`` resources; keys are the host's."""
 
     resource = EVENTS
-    settles = False
 
     def __init__(self, involved: Iterable[Resource]) -> None:
         self._involved = {(resource.group, resource.kind): resource for resource in involved}

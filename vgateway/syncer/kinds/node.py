@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vgateway import __version__
-from vgateway.kube.objects import Obj, VirtualKey, get_path, labels
-from vgateway.kube.ownership import PREFIX
+from vgateway.kube.objects import HostObj, Obj, VirtualKey, get_path, labels
+from vgateway.kube.ownership import PREFIX, owner_of
 from vgateway.syncer.kind import DerivedKind, Hint, Index, Side, Wake, same_key
 from vgateway.syncer.resources import NODES, PODS
 from vgateway.syncer.view import BY_NODE, View
@@ -35,9 +35,9 @@ def node_values(pod: Obj) -> Iterable[str]:
     return (node,) if node else ()
 
 
-def _nodes_of_pods(hint: Hint, _view: View) -> Iterable[VirtualKey]:
+def _nodes_of_pods(hint: Hint, view: View) -> Iterable[VirtualKey]:
     # A pod's node is made when the pod is bound; here it is about restarts and about the last pod that goes.
-    if not (hint.came or hint.went):
+    if not (hint.came or hint.went or not owner_of(view.names, PODS, HostObj(hint.some))):
         return ()
     return [VirtualKey("", node) for node in node_values(hint.some)]
 
@@ -55,7 +55,7 @@ class NodeKind(DerivedKind):
     @property
     def indexes(self) -> tuple[Index, ...]:
         """Host pods by node."""
-        return (Index(Side.HOST, PODS, BY_NODE, node_values),)
+        return (Index(Side.HOST, PODS, BY_NODE, node_values, ours=True),)
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the node if a pod runs there."""

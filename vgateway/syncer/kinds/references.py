@@ -90,6 +90,6 @@ def referenced_keys(resource: Resource) -> Callable[[Hint, View], Iterable[Virtu
         if not hint.spec_may_have_moved:
             return ()
         namespace = hint.key.namespace
-        return [VirtualKey(namespace, name) for kind, name in references(hint.some) if kind is resource]
+        return sorted(VirtualKey(namespace, name) for kind, name in references(hint.some) if kind is resource)
 
     return keys

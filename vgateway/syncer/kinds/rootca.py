@@ -17,7 +17,7 @@ from vgateway.kube.ownership import (
 )
 from vgateway.syncer.kind import READ, WRITE, DerivedKind, Hint, Rights, Side, Wake
 from vgateway.syncer.metadata import owner_references
-from vgateway.syncer.resources import CONFIGMAPS
+from vgateway.syncer.resources import CONFIGMAPS, SERVICES
 from vgateway.syncer.view import View
 
 ROOT_CA = "kube-root-ca.crt"
@@ -30,6 +30,10 @@ def _virtual_keys(hint: Hint, _view: View) -> Iterable[VirtualKey]:
 
 def _host_keys(hint: Hint, view: View) -> Iterable[VirtualKey]:
     return (KEY,) if hint.key.name == view.names.root_ca else ()
+
+
+def _owner_keys(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    return (KEY,) if hint.key.name == view.settings.service else ()
 
 
 class RootCaKind(DerivedKind):
@@ -45,8 +49,12 @@ class RootCaKind(DerivedKind):
 
     @property
     def wakes(self) -> tuple[Wake, ...]:
-        """The published ConfigMap, and our copy of it."""
-        return (Wake(Side.VIRTUAL, CONFIGMAPS, _virtual_keys), Wake(Side.HOST, CONFIGMAPS, _host_keys))
+        """The published ConfigMap, our copy of it, and the copy's owner."""
+        return (
+            Wake(Side.VIRTUAL, CONFIGMAPS, _virtual_keys),
+            Wake(Side.HOST, CONFIGMAPS, _host_keys),
+            Wake(Side.HOST, SERVICES, _owner_keys),
+        )
 
     @property
     def host_rights(self) -> Mapping[Resource, Rights]:

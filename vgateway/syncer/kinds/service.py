@@ -105,7 +105,6 @@ class ServiceKind(SyncedKind):
         """Remove the copy, unless the tenant's Service is only about to come."""
         if remade := annotations(host).get(REMADE):
             yield CreateVirtual(SERVICES, orjson.loads(remade))
-            yield Requeue(0.0)
         elif annotations(host).get(BLOCK_DELETION) == "true" and view.now() - _made_at(host) < BLOCKED_SECONDS:
             yield Requeue(RECHECK_SECONDS)
         else:
@@ -118,7 +117,9 @@ class ServiceKind(SyncedKind):
 
     def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """Bring types, ports and addresses together."""
-        if _type(virtual) != _type(host):
+        if is_headless(virtual) != is_headless(host) and "ExternalName" not in (_type(virtual), _type(host)):
+            yield delete_host(SERVICES, host, "an address cannot become none, nor none an address")
+        elif _type(virtual) != _type(host):
             yield _change_type(virtual, host)
         elif _addresses_differ(virtual, host):
             yield from _remake(virtual, host)
@@ -130,6 +131,11 @@ class ServiceKind(SyncedKind):
 
 def _type(service: Mapping[str, Any]) -> str:
     return str(get_path(service, "spec.type") or "ClusterIP")
+
+
+def is_headless(service: Mapping[str, Any]) -> bool:
+    """Say whether a Service asks for no address."""
+    return bool(get_path(service, "spec.clusterIP") == "None")
 
 
 def _made_at(host: HostObj) -> float:
@@ -167,7 +173,6 @@ def _remake(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
     yield PatchHost(SERVICES, host_key(host), keep)
     yield DeleteVirtual(SERVICES, virtual_key(virtual), uid(virtual), "the host gave it another address")
     yield CreateVirtual(SERVICES, body)
-    yield Requeue(0.0)
 
 
 def _remade(virtual: VirtualObj, host: HostObj) -> Obj:

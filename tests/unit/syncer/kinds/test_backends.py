@@ -92,7 +92,7 @@ def test_endpoints_that_somebody_on_the_host_made_by_hand_are_left_alone() -> No
     world.round(ServiceKind(), KEY)
     world.host[ENDPOINTS].put({"metadata": {"name": "db-x-default-x-vc", "namespace": "host-ns"}})
     world.virtual[ENDPOINTS].put(endpoints())
-    assert world.plan(EndpointsKind(), KEY) == []
+    assert writes(world.plan(EndpointsKind(), KEY)) == []
 
 
 def test_the_mark_of_the_tenants_controller_stays_with_the_tenant() -> None:

@@ -152,7 +152,7 @@ def test_the_tenant_sees_the_volume_of_a_bound_claim_and_no_longer_than_that(wor
     assert isinstance(gone, DeleteVirtual)
     volume["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     (freed,) = world.round(VOLUME, key)
-    assert freed == PatchVirtual(VOLUMES, key, {"metadata": {"finalizers": None}})
+    assert freed == PatchVirtual(VOLUMES, key, {"metadata": {"finalizers": None}}, uid=volume["metadata"]["uid"])
     assert world.plan(VOLUME, key) == []
 
 

@@ -89,7 +89,8 @@ def test_a_snapshot_is_taken_of_the_hosts_claim_and_reports_back() -> None:
     assert copy["spec"]["source"] == {"persistentVolumeClaimName": NAMES.host_name("data", "default")}
     copy["status"] = {"readyToUse": True}
     (status,) = world.round(SNAPSHOT, KEY)
-    assert status == PatchVirtual(SNAPSHOTS, KEY, {"status": {"readyToUse": True}}, "status")
+    (mine,) = world.virtual[SNAPSHOTS]
+    assert status == PatchVirtual(SNAPSHOTS, KEY, {"status": {"readyToUse": True}}, "status", mine["metadata"]["uid"])
     assert world.plan(SNAPSHOT, KEY) == []
 
 

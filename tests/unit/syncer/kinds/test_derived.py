@@ -1,8 +1,9 @@
-from tests.unit.syncer.world import NOW, SETTINGS, World, a_config_map, a_pod, a_service, writes
+from tests.unit.syncer.world import NOW, SETTINGS, World, a_config_map, a_pod, a_service, host_of, writes
 from vgateway.kube.objects import Obj, VirtualKey
 from vgateway.syncer.kinds.endpoints import KubernetesEndpointsKind, KubernetesSliceKind
 from vgateway.syncer.kinds.kubernetes import KUBERNETES, KubernetesServiceKind
 from vgateway.syncer.kinds.node import FAKE_NODE, NOT_READY, NodeKind
+from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.rootca import KEY, RootCaKind
 from vgateway.syncer.resources import CONFIGMAPS, ENDPOINTS, ENDPOINTSLICES, NODES, PODS, SERVICES
 from vgateway.syncer.steps import CreateVirtual, DeleteVirtual
@@ -11,7 +12,15 @@ NODE = VirtualKey("", "n1")
 
 
 def running(world: World) -> None:
+    world.virtual[PODS].put(a_pod())
+    world.round(PodKind(), VirtualKey("default", "web"))
+    host_of(world, PODS, "web")["spec"]["nodeName"] = "n1"
+
+
+def test_a_pod_that_is_not_provably_the_tenants_makes_no_node() -> None:
+    world = World()
     world.host[PODS].put(a_pod("web-x", "host-ns", nodeName="n1"))
+    assert world.plan(NodeKind(), NODE) == []
 
 
 def the_node(world: World) -> Obj:
@@ -62,7 +71,7 @@ def test_a_node_that_the_tenant_made_is_the_tenants() -> None:
 def test_the_kubernetes_service_gets_the_address_that_reaches_the_gateway() -> None:
     world = World()
     world.virtual[SERVICES].put(a_service("kubernetes", clusterIP="10.96.0.1"))
-    gone, made, _ = world.round(KubernetesServiceKind(), KUBERNETES)
+    gone, made = world.round(KubernetesServiceKind(), KUBERNETES)
     assert isinstance(gone, DeleteVirtual)
     assert isinstance(made, CreateVirtual)
     assert made.body["spec"]["clusterIP"] == "10.96.0.50"

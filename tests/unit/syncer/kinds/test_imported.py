@@ -62,7 +62,7 @@ def test_what_the_tenant_changes_in_it_is_put_right(world: World) -> None:
 
 def test_what_cannot_be_changed_is_made_anew(world: World) -> None:
     world.host[STORAGECLASSES].put(fast(provisioner="other"))
-    gone, made, _ = world.round(KIND, KEY)
+    gone, made = world.round(KIND, KEY)
     assert isinstance(gone, DeleteVirtual)
     assert isinstance(made, CreateVirtual)
     assert world.plan(KIND, KEY) == []

@@ -47,13 +47,24 @@ def test_a_service_whose_address_was_taken_is_made_anew_with_the_hosts(world: Wo
     assert world.plan(KIND, KEY) == []
 
 
+def test_a_copy_that_an_earlier_service_left_is_made_anew_when_the_new_one_is_headless(world: World) -> None:
+    world.round(KIND, KEY)
+    left = host_of(world, SERVICES, "web")
+    ours = world.virtual[SERVICES].get("default", "web")
+    assert ours is not None
+    ours["metadata"]["uid"], ours["spec"]["clusterIP"] = "another", "None"
+    (gone,) = [step for step in world.plan(KIND, KEY) if isinstance(step, DeleteHost)]
+    assert gone.uid == left["metadata"]["uid"]
+    assert not any(isinstance(step, DeleteVirtual) for step in world.plan(KIND, KEY))
+
+
 def test_a_crash_between_deleting_and_making_anew_loses_no_service(world: World) -> None:
     world.round(KIND, KEY)
     host_of(world, SERVICES, "web")["spec"]["clusterIP"] = "10.96.7.7"
     keep, gone, *_ = world.plan(KIND, KEY)
     world.perform(KIND, KEY, keep)
     world.perform(KIND, KEY, gone)
-    (made, _) = world.round(KIND, KEY)
+    (made,) = world.round(KIND, KEY)
     assert isinstance(made, CreateVirtual)
     assert the_virtual(world)["spec"]["selector"] == {"app": "web"}
 

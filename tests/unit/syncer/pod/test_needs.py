@@ -21,6 +21,15 @@ def test_a_pod_waits_until_what_it_refers_to_is_on_the_host() -> None:
     assert isinstance(made, CreateHost)
 
 
+def test_no_pod_starts_with_what_belongs_to_another_namespace_though_the_names_meet_on_the_host() -> None:
+    world = World()
+    world.virtual[CONFIGMAPS].put(a_config_map("a", "b-x-c"))
+    world.virtual[PODS].put(a_pod("owner", "b-x-c", volumes=[{"name": "v", "configMap": {"name": "a"}}]))
+    world.round(ConfigMapKind(), VirtualKey("b-x-c", "a"))
+    world.virtual[PODS].put(a_pod("thief", "c", volumes=[{"name": "v", "configMap": {"name": "a-x-b"}}]))
+    assert writes(world.plan(PodKind(), VirtualKey("c", "thief"))) == []
+
+
 def test_a_pod_does_not_wait_for_what_the_tenant_does_not_have_either() -> None:
     world = World()
     world.virtual[PODS].put(a_pod(volumes=[{"name": "v", "configMap": {"name": "missing"}}]))
@@ -47,7 +56,7 @@ def test_tokens_come_before_their_pod_and_are_renewed_in_time() -> None:
     secret["metadata"]["annotations"][RENEW_AT] = str(int(NOW) - 1)
     again, *_ = world.round(PodKind(), KEY)
     assert isinstance(again, IssueTokens)
-    assert again.exists
+    assert again.secret_uid == secret["metadata"]["uid"]
 
 
 def test_a_pod_that_ended_gets_no_more_tokens() -> None:

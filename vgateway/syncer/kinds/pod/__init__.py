@@ -9,17 +9,29 @@ from datetime import UTC, datetime
 
 import orjson
 
-from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, annotations, get_path
+from vgateway.kube.objects import (
+    HostObj,
+    Obj,
+    Resource,
+    VirtualKey,
+    VirtualObj,
+    annotations,
+    get_path,
+    uid,
+    virtual_key,
+)
 from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kind import READ, WRITE, Hint, Index, Rights, Side, Source, SyncedKind, Wake, delete_host
 from vgateway.syncer.kinds.pod.ending import bereave, dismiss, leave, vanish
 from vgateway.syncer.kinds.pod.fields import identity
 from vgateway.syncer.kinds.pod.needs import (
+    drop_tokens,
     issue_tokens,
     lacks,
     missing,
     needs_wakes,
     renew_tokens,
+    token_name_taken,
     unmet,
     waiting_values,
 )
@@ -32,8 +44,7 @@ from vgateway.syncer.kinds.references import BY_REFERENCE_INDEX, references
 from vgateway.syncer.metadata import namespace_labels
 from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, NODES, PODS, SECRETS, SERVICES
 from vgateway.syncer.sources import namespace_values
-from vgateway.syncer.steps import CreateHost, DeleteHost, Requeue, Step, Tell
-from vgateway.syncer.tokens import token_owner, token_secret_key
+from vgateway.syncer.steps import CreateHost, Requeue, Step, Tell
 from vgateway.syncer.view import BY_NAMESPACE, BY_WAITING, View
 
 OWNERS = f"{PREFIX}/owner-references"
@@ -106,14 +117,21 @@ class PodKind(SyncedKind):
     def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
         """Start the pod, when all it needs is there; never start one a second time."""
         if is_terminal(virtual) or was_started(virtual):
+            yield from drop_tokens(virtual_key(virtual), view)
             yield from vanish(virtual, _timestamp(view))
         elif broken := forbidden(virtual, view):
+            yield from drop_tokens(virtual_key(virtual), view)
             yield Tell("PodSecurity", broken)
         elif lacks(virtual, view):
+            yield from drop_tokens(virtual_key(virtual), view, keep=uid(virtual))
             yield Requeue(WAIT_SECONDS)
+        elif taken := token_name_taken(virtual, view):
+            yield from (taken, Requeue(WAIT_SECONDS))
         else:
             yield from issue_tokens(virtual, view)
             yield CreateHost(PODS, self.body(virtual, view))
+            if get_path(virtual, "spec.ephemeralContainers"):
+                yield Requeue(0.0)  # they can only be added to a pod that is there
 
     def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """Bring state up and the tenant's changes down."""
@@ -121,10 +139,11 @@ class PodKind(SyncedKind):
         if ours and theirs and ours != theirs:
             yield delete_host(PODS, host, "it runs on another node than the tenant's pod is bound to")
             return
-        yield from renew_tokens(virtual, view)
         yield from spec_changes(virtual, host, view)
         yield from gate_news(virtual, host)
         yield from report(virtual, host, view)
+        # Last: tokens that cannot be renewed must not keep the tenant from seeing how its pod is.
+        yield from renew_tokens(virtual, view)
 
     def dismiss(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """End the host pod with the tenant's grace."""
@@ -137,14 +156,11 @@ class PodKind(SyncedKind):
 
     def leave(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """Follow a deletion that the host began."""
-        return leave(virtual, host)
+        return leave(virtual, host, view)
 
     def clean(self, key: VirtualKey, view: View) -> Iterator[Step]:
         """Remove the tokens of a pod that is gone."""
-        secret = view.host_obj(SECRETS, token_secret_key(view.names, key))
-        if secret is not None and token_owner(view.names, secret) == key:
-            where = HostKey(secret["metadata"]["namespace"], secret["metadata"]["name"])
-            yield DeleteHost(SECRETS, where, secret["metadata"]["uid"], "its pod is gone")
+        return drop_tokens(key, view)
 
     def host_words(self, key: VirtualKey, view: View) -> Mapping[str, str]:
         """The pod's own name, and those of what it refers to."""

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 from vgateway.kube.objects import HostObj, Obj, VirtualObj, get_path, is_deleting, metadata, uid, virtual_key
 from vgateway.syncer.kind import delete_host
-from vgateway.syncer.kinds.pod.status import is_terminal, status_news, was_started
+from vgateway.syncer.kinds.pod.status import bind, is_terminal, status_news, was_started
 from vgateway.syncer.resources import PODS
 from vgateway.syncer.steps import DeleteVirtual, PatchVirtual, Step
+from vgateway.syncer.view import View
 
 VANISHED = "the pod is gone from the host cluster, and nobody here asked for that"
 
@@ -49,10 +50,11 @@ def bereave(virtual: VirtualObj) -> Iterator[Step]:
         yield DeleteVirtual(PODS, virtual_key(virtual), uid(virtual), "it no longer runs on the host", 0)
 
 
-def leave(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
+def leave(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
     """Follow a deletion that the host began."""
     if is_terminal(virtual) or not (was_started(virtual) or get_path(host, "status.startTime")):
         return
+    yield from bind(virtual, host, view)  # a pod without a node would go at once, while this one still runs
     yield from status_news(virtual, host)
     yield DeleteVirtual(PODS, virtual_key(virtual), uid(virtual), "the host is deleting it", _grace(host))
 

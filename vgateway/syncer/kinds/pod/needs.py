@@ -2,16 +2,31 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path, virtual_key
-from vgateway.kube.ownership import owner_of
-from vgateway.syncer.kind import Hint, Side, Wake
+from vgateway.kube.objects import (
+    HostKey,
+    HostObj,
+    Obj,
+    Resource,
+    VirtualKey,
+    VirtualObj,
+    annotations,
+    get_path,
+    uid,
+    virtual_key,
+)
+from vgateway.kube.ownership import OBJECT_UID, owner_of
+from vgateway.syncer.kind import Hint, Side, Wake, delete_host, namesakes
 from vgateway.syncer.kinds.references import index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS, SERVICEACCOUNTS, SERVICES
-from vgateway.syncer.steps import IssueTokens, Requeue, Step
+from vgateway.syncer.steps import IssueTokens, Requeue, Step, Tell
 from vgateway.syncer.tokens import renewal_due, secret_without_tokens, token_owner, token_secret_key, token_wants
 from vgateway.syncer.view import BY_REFERENCE, BY_WAITING, View
 from vgateway.syncer.words import in_virtual_words
+
+# No news may come of the end of an object that is not ours.
+TAKEN_SECONDS = 30.0
+TOKENS_SUFFIX = "-sa-token"
 
 
 def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
@@ -61,7 +76,12 @@ def _on_its_way(resource: Resource, key: VirtualKey, view: View) -> bool:
     host = view.names.host_key(key)
     if key.name == ROOT_CA and resource is CONFIGMAPS:
         host = HostKey(view.names.host_namespace, view.names.root_ca)
-    return not view.on_host(resource, host) and view.on_virtual(resource, key)
+        return not view.on_host(resource, host) and view.on_virtual(resource, key)
+    there = view.host_obj(resource, host)
+    if there is None:
+        return view.on_virtual(resource, key)
+    # Where names meet, the pod would get what belongs to another namespace.
+    return owner_of(view.names, resource, there) != key
 
 
 def needs_wakes() -> tuple[Wake, ...]:
@@ -88,7 +108,12 @@ def _referring(resource: Resource) -> Callable[[Hint, View], Iterable[VirtualKey
 
 def _token_pod(hint: Hint, view: View) -> Iterable[VirtualKey]:
     pod = token_owner(view.names, HostObj(hint.some))
-    return () if pod is None else (pod,)
+    if pod is not None:
+        return (pod,)
+    # Not ours, or not any more: the pods for whose tokens the name is meant will want to know.
+    name = hint.key.name.removesuffix(TOKENS_SUFFIX)
+    meant = namesakes(view, name, None) if name != hint.key.name else ()
+    return [key for key in meant if view.on_virtual(PODS, key)]
 
 
 def _waiting_for_front(hint: Hint, view: View) -> Iterable[VirtualKey]:
@@ -100,22 +125,46 @@ def waiting_values(pod: Obj) -> Iterable[str]:
     return () if pod["spec"].get("nodeName") else ("",)
 
 
+def token_name_taken(virtual: VirtualObj, view: View) -> Tell | None:
+    """Return what to tell when the pod needs tokens and the name of their Secret is somebody else's."""
+    pod = virtual_key(virtual)
+    secret = view.host_obj(SECRETS, token_secret_key(view.names, pod)) if token_wants(virtual) else None
+    if secret is None or token_owner(view.names, secret) == pod:
+        return None
+    return Tell("NameTaken", "the name that its tokens need on the host cluster belongs to an object of somebody else")
+
+
 def issue_tokens(virtual: VirtualObj, view: View) -> Iterator[Step]:
     """Request the pod's tokens, unless they are there and fresh."""
     wants = token_wants(virtual)
     key = virtual_key(virtual)
-    secret = view.host_obj(SECRETS, token_secret_key(view.names, key)) if wants else None
-    if not wants or (secret is not None and renewal_due(secret, virtual, wants) > view.now()):
+    secret = view.host_obj(SECRETS, token_secret_key(view.names, key))
+    if not wants:
+        yield from drop_tokens(key, view)
+        return
+    if secret is not None and renewal_due(secret, virtual, wants) > view.now():
+        return
+    if taken := token_name_taken(virtual, view):
+        yield from (taken, Requeue(TAKEN_SECONDS))
         return
     account = str(virtual["spec"].get("serviceAccountName") or "default")
     draft = secret_without_tokens(virtual, key, view)
-    yield IssueTokens(key, virtual["metadata"]["uid"], account, wants, draft, exists=secret is not None)
+    yield IssueTokens(key, virtual["metadata"]["uid"], account, wants, draft, uid(secret) if secret else "")
+
+
+def drop_tokens(pod: VirtualKey, view: View, keep: str = "") -> Iterator[Step]:
+    """Remove the Secret that holds a pod's tokens, if it is provably that and not of the pod whose UID is ``keep``."""
+    secret = view.host_obj(SECRETS, token_secret_key(view.names, pod))
+    if secret is None or annotations(secret).get(OBJECT_UID) == keep:
+        return
+    if token_owner(view.names, secret) == pod:
+        yield delete_host(SECRETS, secret, "its pod needs no tokens")
 
 
 def renew_tokens(virtual: VirtualObj, view: View) -> Iterator[Step]:
     """Request the tokens anew when their time has come, and be back when it will."""
     wants = token_wants(virtual)
-    if not wants or (virtual.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+    if (virtual.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         return
     yield from issue_tokens(virtual, view)
     secret = view.host_obj(SECRETS, token_secret_key(view.names, virtual_key(virtual)))

@@ -47,11 +47,11 @@ def report(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
 def bind(virtual: VirtualObj, host: HostObj, view: View) -> list[Step]:
     """Tell the tenant's cluster the node, which must exist there first."""
     node = get_path(host, "spec.nodeName")
-    if not node or get_path(virtual, "spec.nodeName"):
+    if not node:
         return []
     known = ("", node) in view.virtual[NODES]
     made: list[Step] = [] if known else [CreateVirtual(NODES, virtual_node(node, None, view))]
-    return [*made, Bind(virtual_key(virtual), uid(virtual), node)]
+    return made if get_path(virtual, "spec.nodeName") else [*made, Bind(virtual_key(virtual), uid(virtual), node)]
 
 
 def _only_scheduled(host: HostObj) -> bool:
@@ -61,7 +61,9 @@ def _only_scheduled(host: HostObj) -> bool:
 
 
 def status_news(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
-    """Patch what differs in the tenant's status."""
+    """Patch what differs in the tenant's status; a pod that has ended stays as it ended."""
+    if is_terminal(virtual) and get_path(virtual, "status.phase") != get_path(host, "status.phase"):
+        return
     have = virtual.get("status") or {}
     patch = merge_diff(have, virtual_status(virtual, host))
     if patch:
