@@ -3,7 +3,7 @@ from typing import Any
 from tests.unit.syncer.world import World, a_pod
 from vgateway.kube.objects import HostObj, Obj, VirtualKey, VirtualObj
 from vgateway.syncer.kinds.pod.status import bind, gate_news, report, status_news, virtual_status
-from vgateway.syncer.resources import NODES
+from vgateway.syncer.resources import NAMESPACES, NODES
 from vgateway.syncer.steps import Bind, CreateVirtual, PatchHost, PatchVirtual
 
 
@@ -66,6 +66,16 @@ def test_a_known_node_is_not_made_again_and_a_bound_pod_not_bound_again() -> Non
     world.virtual[NODES].put({"metadata": {"name": "n1"}})
     assert len(bind(virtual(), host(node="n1"), world.view)) == 1
     assert bind(virtual(nodeName="n1"), host(node="n1"), world.view) == []
+
+
+def test_nothing_is_bound_in_a_namespace_that_is_ending_and_no_state_told_without_a_node() -> None:
+    world = World()
+    ending = {"name": "default", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    world.virtual[NAMESPACES].put({"metadata": ending})
+    assert list(report(virtual(), host(node="n1"), world.view)) == []
+    assert bind(virtual(), host(node="n1"), world.view) == []
+    bound = list(report(virtual(nodeName="n1"), host(node="n1"), world.view))
+    assert any(isinstance(step, PatchVirtual) for step in bound)
 
 
 def test_a_pod_that_was_only_scheduled_costs_no_write_beside_its_binding() -> None:

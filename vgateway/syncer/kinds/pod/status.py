@@ -7,10 +7,10 @@ tenant's cluster the node. Everything else that is the tenant's in a status stay
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vgateway.kube.objects import HostObj, Obj, VirtualObj, get_path, host_key, uid, virtual_key
+from vgateway.kube.objects import HostObj, Obj, VirtualObj, get_path, host_key, is_deleting, uid, virtual_key
 from vgateway.syncer.kinds.node import virtual_node
 from vgateway.syncer.patch import merge_diff
-from vgateway.syncer.resources import NODES, PODS
+from vgateway.syncer.resources import NAMESPACES, NODES, PODS
 from vgateway.syncer.steps import Bind, CreateVirtual, PatchHost, PatchVirtual, Step
 from vgateway.syncer.view import View
 
@@ -37,7 +37,12 @@ VIRTUAL_FIELDS = ("qosClass", "observedGeneration", "nominatedNodeName")
 
 
 def report(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
-    """Bind the pod to its node and bring its status, both as far as they are news."""
+    """Bind the pod to its node and bring its status, both as far as they are news.
+
+    A pod that cannot be bound any more goes with its namespace in a moment: its state would be one without a node.
+    """
+    if _is_unbindable(virtual, view):
+        return
     binding = bind(virtual, host, view)
     yield from binding
     if not (binding and _only_scheduled(host)):
@@ -47,11 +52,17 @@ def report(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
 def bind(virtual: VirtualObj, host: HostObj, view: View) -> list[Step]:
     """Tell the tenant's cluster the node, which must exist there first."""
     node = get_path(host, "spec.nodeName")
-    if not node:
+    if not node or _is_unbindable(virtual, view):
         return []
     known = ("", node) in view.virtual[NODES]
     made: list[Step] = [] if known else [CreateVirtual(NODES, virtual_node(node, None, view))]
     return made if get_path(virtual, "spec.nodeName") else [*made, Bind(virtual_key(virtual), uid(virtual), node)]
+
+
+def _is_unbindable(virtual: VirtualObj, view: View) -> bool:
+    """Say whether the API server would refuse a binding: it takes nothing new into a namespace that is ending."""
+    namespace = view.virtual[NAMESPACES].get("", virtual["metadata"]["namespace"])
+    return not get_path(virtual, "spec.nodeName") and namespace is not None and is_deleting(namespace)
 
 
 def _only_scheduled(host: HostObj) -> bool:
