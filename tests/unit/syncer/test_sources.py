@@ -1,11 +1,13 @@
-from tests.unit.syncer.world import NAMES
-from vgateway.syncer.kind import Side, Source
+from tests.unit.syncer.world import NAMES, World, a_pod
+from vgateway.kube.objects import VirtualObj
+from vgateway.syncer.kind import Index, Side, Source
 from vgateway.syncer.kinds.event import EventKind
 from vgateway.syncer.kinds.kubernetes import KUBERNETES
+from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.snapshot import SnapshotKind
 from vgateway.syncer.registry import KINDS
 from vgateway.syncer.resources import CONFIGMAPS, ENDPOINTS, EVENTS, NODES, PODS, SECRETS, SERVICES
-from vgateway.syncer.sources import all_indexes, all_sources, label_selector, union
+from vgateway.syncer.sources import all_indexes, all_sources, index_of, label_selector, union
 
 ONE = Source(Side.VIRTUAL, ENDPOINTS, only=KUBERNETES)
 SOME = Source(Side.VIRTUAL, ENDPOINTS, labels="a=b")
@@ -41,3 +43,11 @@ def test_the_default_kinds_read_what_they_need_and_nothing_cluster_scoped_of_the
 def test_every_index_is_of_a_collection_that_is_followed() -> None:
     found = all_sources(KINDS)
     assert all((index.side, index.resource) in found for index in all_indexes(KINDS))
+
+
+def test_an_index_of_ours_leaves_out_what_only_looks_like_ours() -> None:
+    world = World()
+    copy = PodKind().body(VirtualObj(a_pod()), world.view)
+    stranger = copy | {"metadata": copy["metadata"] | {"annotations": {}}}
+    index = Index(Side.HOST, PODS, "any", lambda _obj: ("found",), ours=True)
+    assert (*index_of(index, NAMES)(copy), *index_of(index, NAMES)(stranger)) == ("found",)
