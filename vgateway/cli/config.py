@@ -7,19 +7,15 @@ import orjson
 import typer
 import yaml
 
+from vgateway.app.rights import role_rules
 from vgateway.config.load import load_config, problems_of, read_document
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.kube.names import Names
-from vgateway.syncer.registry import host_cluster_rules, host_role_rules, kinds_for, unsupported
+from vgateway.syncer.registry import host_cluster_rules, kinds_for, unsupported
 
 RBAC = "rbac.authorization.k8s.io/v1"
 GROUP = "rbac.authorization.k8s.io"
-# What the kubelet of the virtual nodes does on the host, beside what the kinds say for themselves.
-STREAM_RULES = (
-    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["pods/exec", "pods/attach", "pods/portforward"], "verbs": ["create", "get"]},
-)
 
 app = typer.Typer(no_args_is_help=True, help="Check a configuration and see what follows from it.")
 
@@ -64,7 +60,7 @@ def rights(config: Config, account: str) -> list[dict[str, Any]]:
     kinds, gateway = kinds_for(config), config.gateway
     subject = {"kind": "ServiceAccount", "name": account, "namespace": gateway.namespace}
     own = {"name": f"vc-{gateway.name}", "namespace": gateway.namespace}
-    found = _bound("Role", own, [*host_role_rules(kinds), *STREAM_RULES], subject)
+    found = _bound("Role", own, role_rules(kinds), subject)
     if wide := host_cluster_rules(kinds):
         name = Names(gateway.name, gateway.namespace).cluster_name("gateway")
         found += _bound("ClusterRole", {"name": name}, wide, subject)

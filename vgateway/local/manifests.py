@@ -14,16 +14,6 @@ GATEWAY_ACCOUNT = "vgateway"
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
 RBAC = "rbac.authorization.k8s.io/v1"
 
-STREAM_RULES: tuple[dict[str, Any], ...] = (
-    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-    {
-        "apiGroups": [""],
-        "resources": ["pods/exec", "pods/attach", "pods/portforward"],
-        "verbs": ["create", "get"],
-    },
-)
-"""What the gateway's kubelet needs on the host beside what the syncer's kinds say for themselves."""
-
 KWOK = "kwok.x-k8s.io/node"
 
 
@@ -63,7 +53,7 @@ def tenant_objects(name: str, rules: Sequence[dict[str, Any]]) -> list[Obj]:
             "apiVersion": RBAC,
             "kind": "Role",
             "metadata": {"name": GATEWAY_ACCOUNT, "namespace": namespace},
-            "rules": [*rules, *STREAM_RULES],
+            "rules": list(rules),
         },
         {
             "apiVersion": RBAC,

@@ -8,10 +8,10 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from tests.unit.config.test_load import document
-from vgateway.cli.config import STREAM_RULES
 from vgateway.cli.config import app as commands
+from vgateway.cli.local import host_rights
 from vgateway.errors import ConfigError
-from vgateway.local import manifests
+from vgateway.kubelet.rights import STREAM_RULES
 
 
 def run(tmp_path: Path, command: str, **changes: Any) -> Result:
@@ -66,5 +66,7 @@ def test_classes_of_the_host_need_a_cluster_role(tmp_path: Path) -> None:
     assert binding["roleRef"]["name"] == wide["metadata"]["name"]
 
 
-def test_local_clusters_give_their_gateways_the_same_rights_to_streams() -> None:
-    assert manifests.STREAM_RULES == STREAM_RULES
+def test_local_clusters_give_their_gateways_the_same_rights_to_streams(tmp_path: Path) -> None:
+    role, *_ = yaml.safe_load_all(run(tmp_path, "rbac").stdout)
+    assert host_rights({}).role == role["rules"]
+    assert all(rule in role["rules"] for rule in STREAM_RULES)

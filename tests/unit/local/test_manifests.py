@@ -1,5 +1,5 @@
 from vgateway.local.kubeapi import KNOWN
-from vgateway.local.manifests import STREAM_RULES, gateway_endpoints, gateway_service, kwok_node, tenant_objects
+from vgateway.local.manifests import gateway_endpoints, gateway_service, kwok_node, tenant_objects
 
 RULES = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
 
@@ -16,9 +16,9 @@ def test_a_virtual_cluster_has_one_role_in_its_own_namespace_and_nothing_cluster
     assert spaces == {"vgateway-demo"}
 
 
-def test_the_role_is_what_the_syncer_needs_and_the_streams() -> None:
+def test_the_role_is_what_the_gateway_needs_and_not_one_right_more() -> None:
     (role,) = (obj for obj in tenant_objects("demo", RULES) if obj["kind"] == "Role")
-    assert role["rules"] == [*RULES, *STREAM_RULES]
+    assert role["rules"] == RULES
 
 
 def test_pods_of_tenants_run_as_an_account_without_rights_or_token() -> None:
