@@ -8,7 +8,8 @@ import typer
 import yaml
 
 from vgateway.app.rights import role_rules
-from vgateway.config.load import load_config, problems_of, read_document
+from vgateway.config.convert import convert as respell
+from vgateway.config.load import load_config, parse_config, problems_of, read_document
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.kube.names import Names
@@ -26,12 +27,26 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The configuration fi
 def check(file: File) -> None:
     """Print ok, or a line for every problem."""
     document = read_document(file)
-    problems = problems_of(document) or unsupported(Config.model_validate(document).sync)
+    problems = problems_of(document) or unsupported(parse_config(document).sync)
     for problem in problems:
         typer.echo(f"{file}: {problem}", err=True)
     if problems:
         raise typer.Exit(2)
     typer.echo("ok")
+
+
+@app.command()
+def convert(file: File) -> None:
+    """Print an older file in today's spelling; on stderr what was left out, and what cannot be said today."""
+    document = read_document(file)
+    if not isinstance(document, dict):
+        raise ConfigError(f"{file}: a mapping is expected at the top")
+    converted = respell(document)
+    typer.echo(yaml.safe_dump(converted.document, sort_keys=False), nl=False)
+    for line in (*converted.dropped, *converted.problems):
+        typer.echo(f"{file}: {line}", err=True)
+    if converted.problems:
+        raise typer.Exit(2)
 
 
 @app.command()

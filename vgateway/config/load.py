@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from vgateway.config.base import NOT_YET
+from vgateway.config.convert import Converted, convert
 from vgateway.config.model import Config
 from vgateway.config.vocabulary import about_unknown
 from vgateway.errors import ConfigError
@@ -36,29 +37,36 @@ def read_document(path: Path) -> Any:
 
 
 def parse_config(document: Any) -> Config:
-    """Check a parsed document. Raises ConfigError naming the first wrong key by its path."""
-    if not isinstance(document, dict):
-        raise ConfigError("a mapping is expected at the top")
-    try:
-        return Config.model_validate(document)
-    except ValidationError as error:
-        first, *others = (_problem(one) for one in error.errors(include_url=False))
-        more = f" (and {len(others)} more)" if others else ""
-        raise ConfigError(f"{first}{more}") from error
+    """Check a parsed document, of today's spelling or an older one.
+
+    Raises ConfigError naming the first wrong key by its path.
+    """
+    config, problems = _checked(document)
+    if config is None:
+        first, *others = problems
+        raise ConfigError(first + (f" (and {len(others)} more)" if others else ""))
+    return config
 
 
 def problems_of(document: Any) -> list[str]:
     """Return a line for everything that is wrong with a parsed document."""
+    return _checked(document)[1]
+
+
+def _checked(document: Any) -> tuple[Config | None, list[str]]:
+    """Return the configuration, or what is wrong with the document."""
     if not isinstance(document, dict):
-        return ["a mapping is expected at the top"]
+        return None, ["a mapping is expected at the top"]
+    converted = convert(document)
     try:
-        Config.model_validate(document)
+        config = Config.model_validate(converted.document)
     except ValidationError as error:
-        return [_problem(one) for one in error.errors(include_url=False)]
-    return []
+        wrong = [_problem(one, converted) for one in error.errors(include_url=False)]
+        return None, converted.problems + wrong
+    return (None if converted.problems else config), converted.problems
 
 
-def _problem(problem: ErrorDetails) -> str:
+def _problem(problem: ErrorDetails, converted: Converted) -> str:
     """Say where and what in one line."""
     path = [str(step) for step in problem["loc"]]
     match problem["type"]:
@@ -70,7 +78,8 @@ def _problem(problem: ErrorDetails) -> str:
             what = problem["msg"]
         case _:
             what = f"{problem['msg'].removeprefix('Value error, ')}, not {_shown(problem['input'])}"
-    return f"{'.'.join(path)}: {what}"
+    origin = converted.origin_of(".".join(path))
+    return f"{'.'.join(path)}: {what}" + (f" (spelled {origin} here)" if origin else "")
 
 
 def _shown(value: Any) -> str:

@@ -44,39 +44,9 @@ NOT_YET = frozenset(
     }
 )
 
-# Where the spelling of before vcluster.yaml has gone.
-MOVED = {
-    "fallbackHostDns": "networking.advanced.fallbackHostCluster",
-    "isolation": "policies",
-    "mapServices": "networking.replicateServices",
-    "multiNamespaceMode": "sync.toHost.namespaces",
-    "sync.configmaps": "sync.toHost.configMaps",
-    "sync.csidrivers": "sync.fromHost.csiDrivers",
-    "sync.csinodes": "sync.fromHost.csiNodes",
-    "sync.endpoints": "sync.toHost.endpoints",
-    "sync.events": "sync.fromHost.events",
-    "sync.hoststorageclasses": "sync.fromHost.storageClasses",
-    "sync.ingressclasses": "sync.fromHost.ingressClasses",
-    "sync.ingresses": "sync.toHost.ingresses",
-    "sync.networkpolicies": "sync.toHost.networkPolicies",
-    "sync.nodes": "sync.fromHost.nodes",
-    "sync.persistentvolumeclaims": "sync.toHost.persistentVolumeClaims",
-    "sync.persistentvolumes": "sync.toHost.persistentVolumes",
-    "sync.poddisruptionbudgets": "sync.toHost.podDisruptionBudgets",
-    "sync.pods": "sync.toHost.pods",
-    "sync.priorityclasses": "sync.toHost.priorityClasses",
-    "sync.secrets": "sync.toHost.secrets",
-    "sync.serviceaccounts": "sync.toHost.serviceAccounts",
-    "sync.services": "sync.toHost.services",
-    "sync.storageclasses": "sync.toHost.storageClasses",
-    "sync.volumesnapshots": "sync.toHost.volumeSnapshots",
-}
-
 
 def about_unknown(path: Sequence[str]) -> str:
     """Say what a key that no section has is, in a few words."""
-    if now := MOVED.get(".".join(path)):
-        return f"an older spelling that is not read yet; write {now}"
     return "not supported yet" if is_not_yet(path) else "unknown key"
 
 

@@ -70,3 +70,22 @@ def test_local_clusters_give_their_gateways_the_same_rights_to_streams(tmp_path:
     role, *_ = yaml.safe_load_all(run(tmp_path, "rbac").stdout)
     assert host_rights({}).role == role["rules"]
     assert all(rule in role["rules"] for rule in STREAM_RULES)
+
+
+def test_an_older_file_is_printed_in_todays_spelling_and_passes_its_check(tmp_path: Path) -> None:
+    done = run(tmp_path, "convert", sync={"configmaps": {"all": True}, "fake-nodes": {"enabled": True}})
+    assert done.exit_code == 0
+    assert "sync.fake-nodes.enabled: left out: " in done.stderr
+
+    today = tmp_path / "today.yaml"
+    today.write_text(done.stdout)
+    assert yaml.safe_load(done.stdout)["sync"] == {"toHost": {"configMaps": {"all": True}}}
+    assert CliRunner().invoke(commands, ["check", str(today)]).stdout == "ok\n"
+
+
+def test_a_file_that_cannot_be_converted_whole_says_which_key_is_in_the_way(tmp_path: Path) -> None:
+    done = run(tmp_path, "convert", syncer={"extraArgs": ["--kaboom"]})
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"{tmp_path}/vc.yaml: syncer.extraArgs[0]: --kaboom is not supported\n",
+    )

@@ -43,9 +43,9 @@ def test_the_smallest_configuration_gets_the_documented_ports_and_the_service_it
         pytest.param(document(gateway={"nme": "x"}), "gateway.nme: unknown key", id="a typing error"),
         pytest.param(document(sink={"pods": {}}), "sink: unknown key", id="a section that nobody has"),
         pytest.param(
-            document(sync={"ingresses": {"enabled": True}}),
-            "sync.ingresses: an older spelling that is not read yet; write sync.toHost.ingresses",
-            id="an older spelling",
+            document(sync={"ingresses": {"enabld": True}}),
+            "sync.toHost.ingresses.enabld: unknown key (spelled sync.ingresses here)",
+            id="a mistake in an older spelling",
         ),
         pytest.param(document(experimental={}), "experimental: not supported yet", id="a section we do not have yet"),
         pytest.param(
