@@ -24,6 +24,8 @@ WATCH_SECONDS = 300
 # Bookmarks come every one or two minutes: a watch that is silent for longer than this hangs.
 WATCH_IDLE_SECONDS = 200.0
 WATCH_GRACE_SECONDS = 30.0
+# The longest that a server's Retry-After is heeded: a mistaken one must not stop us for days.
+MOST_PATIENCE_SECONDS = 120.0
 
 
 class PatchKind(StrEnum):
@@ -193,9 +195,15 @@ def delete_options(
 
 def failure(answer: Answer, side: str) -> Exception:
     """Return the error that an answer means; an answer that is no Status is given one."""
-    retry_after = answer.retry_after or ""
-    return api_error(
-        answer.code, _status(answer, side), retry_after=float(retry_after) if retry_after.isdecimal() else None
+    return api_error(answer.code, _status(answer, side), retry_after=patience(answer.retry_after or ""))
+
+
+def patience(retry_after: str) -> float | None:
+    """Return the seconds that a Retry-After header asks for, None if it is a date or nothing."""
+    return (
+        min(float(retry_after[:9]), MOST_PATIENCE_SECONDS)
+        if retry_after.isascii() and retry_after.isdecimal()
+        else None
     )
 
 

@@ -10,18 +10,20 @@ from collections.abc import Callable
 
 import structlog
 
-from vgateway.errors import TooManyRequests
+from vgateway.errors import ApiError
 from vgateway.kube.backoff import Backoff
 from vgateway.syncer.memory import Work
 from vgateway.syncer.metrics import SyncerMetrics
-from vgateway.syncer.outcome import judge
+from vgateway.syncer.outcome import Verdict, judge
 from vgateway.syncer.pace import Pace
-from vgateway.syncer.reconciler import Reconciler
-from vgateway.syncer.workqueue import WorkQueue
+from vgateway.syncer.reconciler import Done, Reconciler
+from vgateway.syncer.workqueue import Rank, WorkQueue
 
 log = structlog.get_logger(__name__)
 
 BACKOFF = Backoff(base=0.05, cap=30.0)
+# A server that is down for an hour is worth a line a minute.
+SAY_AGAIN_SECONDS = 60.0
 
 
 class Controller:
@@ -38,21 +40,26 @@ class Controller:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.ready = asyncio.Event()
-        self.queue: WorkQueue[Work] = WorkQueue(BACKOFF)
+        self.queue: WorkQueue[Work] = WorkQueue(BACKOFF, namespace_of)
         self.pace = pace or Pace()
         self._reconciler = reconciler
         self._metrics = metrics
         self._chance = chance
         self._woken = asyncio.Event()
         self._since: dict[Work, float] = {}
-        metrics.watch(lambda: len(self.queue), lambda: self.queue.taken, lambda: self.pace.limit)
+        self._silent_until = 0.0
+        metrics.watch(lambda: len(self.queue), lambda: self.queue.taken, lambda: self.pace.limit, self.oldest)
 
-    def wake(self, work: Work) -> None:
+    def wake(self, work: Work, rank: Rank = Rank.ASKED) -> None:
         """Have a key looked at."""
         now = _now()
         self._since.setdefault(work, now)
-        self.queue.add(work, now)
+        self.queue.add(work, now, rank=rank)
         self._woken.set()
+
+    def oldest(self) -> float:
+        """Return for how many seconds the key has waited that was woken first and not served since."""
+        return _now() - min(self._since.values()) if self._since else 0.0
 
     @property
     def idle(self) -> bool:
@@ -90,43 +97,46 @@ class Controller:
             pass  # a key has come due
 
     async def _round(self, work: Work) -> None:
+        began = _now()
         try:
-            again = await self._reconciler.reconcile(work)
+            done = await self._reconciler.reconcile(work)
         except Exception as error:  # noqa: BLE001 - the boundary: one bad object must not stop the rest
             await self._failed(work, error)
         else:
-            self._succeeded(work, again)
+            self._succeeded(work, done)
         finally:
+            self._metrics.took(work[0], _now() - began)
             self.queue.done(work)
             self._woken.set()
 
-    def _succeeded(self, work: Work, again: float | None) -> None:
+    def _succeeded(self, work: Work, done: Done) -> None:
         now = _now()
-        self.pace.went_well()
+        if done.writes:
+            self.pace.went_well()
         self.queue.forget(work)
         self._metrics.ended(work[0], "done")
         self._reconciler.journal.went_well(work)
         since = self._since.pop(work, None)
         if since is not None:
             self._metrics.lagged(work[0], now - since)
-        if again is not None:
-            self.queue.add(work, now, again)
+        if done.again is not None:
+            self.queue.add(work, now, done.again, Rank.REPORTED)
         else:
             self._reconciler.forget(work)
 
     async def _failed(self, work: Work, error: Exception) -> None:
         verdict, now = judge(error), _now()
         self._metrics.ended(work[0], verdict.name)
-        if isinstance(error, TooManyRequests):
-            self._metrics.throttled.inc()
-            self.pace.slow_down(now, error.retry_after)
+        if verdict.busy:
+            self._slow_down(verdict, error, now)
         if verdict.after is None:
             delay = self.queue.back_off(work, now, self._chance())
         else:
             delay = verdict.after
             self.queue.add(work, now, delay)
         self._reconciler.journal.failed(work, time.time(), verdict.name, str(error), round(delay, 3))
-        say = log.error if verdict.unexpected else log.info
+        # Of a server's state one line is enough, whoever meets it.
+        say = log.error if verdict.unexpected else log.debug if verdict.busy else log.info
         say(
             "round failed",
             kind=work[0],
@@ -138,6 +148,24 @@ class Controller:
         )
         if verdict.tell:
             await self._reconciler.explain(work, verdict, error)
+
+    def _slow_down(self, verdict: Verdict, error: Exception, now: float) -> None:
+        self._metrics.throttled.labels(verdict.name).inc()
+        asked = error.retry_after if isinstance(error, ApiError) else None
+        if self.pace.slow_down(now, asked) and now >= self._silent_until:
+            self._silent_until = now + SAY_AGAIN_SECONDS
+            log.warning(
+                "slowing down",
+                why=str(error),
+                pause=round(self.pace.opens() - now, 3),
+                limit=int(self.pace.limit),
+                waiting=len(self.queue),
+            )
+
+
+def namespace_of(work: Work) -> str:
+    """Return what keys take turns by: one namespace with thousands of them must not keep another waiting."""
+    return work[1].namespace
 
 
 def _now() -> float:

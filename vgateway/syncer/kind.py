@@ -17,6 +17,7 @@ from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.rules import Rule, pushed_fields
 from vgateway.syncer.steps import CreateHost, DeleteHost, Step
 from vgateway.syncer.view import View
+from vgateway.syncer.workqueue import Rank
 
 Seen = Mapping[str, int]
 Rights = Mapping[str, tuple[str, ...]]
@@ -124,6 +125,8 @@ class Kind:
     """What every kind declares."""
 
     resource: Resource
+    # How urgent a key of this kind can be at most.
+    rank: ClassVar[Rank] = Rank.ASKED
 
     @property
     def name(self) -> str:

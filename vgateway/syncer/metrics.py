@@ -27,23 +27,45 @@ class SyncerMetrics:
             registry=registry,
             buckets=BUCKETS,
         )
+        self.round = Histogram(
+            "vgateway_sync_round_seconds",
+            "How long a reconcile took, failed ones too.",
+            ("kind",),
+            registry=registry,
+            buckets=BUCKETS,
+        )
         self._depth = Gauge("vgateway_sync_queue_depth", "Keys that wait.", registry=registry)
         self._under_way = Gauge("vgateway_sync_under_way", "Reconciles under way.", registry=registry)
         self._limit = Gauge("vgateway_sync_limit", "Reconciles that may be under way at once.", registry=registry)
+        self._oldest = Gauge(
+            "vgateway_sync_oldest_seconds",
+            "For how long the key has waited that was woken first and not served since.",
+            registry=registry,
+        )
         self.throttled = Counter(
-            "vgateway_sync_throttled_total", "Times the host asked us to slow down.", registry=registry
+            "vgateway_sync_throttled_total",
+            "Rounds that ended because an API server asked for patience (throttled) or gave no answer (unavailable).",
+            ("reason",),
+            registry=registry,
         )
         self.events = Counter(
             "vgateway_sync_events_total", "Events written for tenants.", ("reason",), registry=registry
         )
         self._counters: dict[tuple[str, ...], Counter] = {}
-        self._lags: dict[str, Histogram] = {}
+        self._times: dict[tuple[str, bool], Histogram] = {}
 
-    def watch(self, depth: Callable[[], float], under_way: Callable[[], float], limit: Callable[[], float]) -> None:
+    def watch(
+        self,
+        depth: Callable[[], float],
+        under_way: Callable[[], float],
+        limit: Callable[[], float],
+        oldest: Callable[[], float],
+    ) -> None:
         """Have the gauges read when they are scraped, so that they cost nothing between."""
         self._depth.set_function(depth)
         self._under_way.set_function(under_way)
         self._limit.set_function(limit)
+        self._oldest.set_function(oldest)
 
     def wrote(self, side: str, verb: str, resource: str) -> None:
         """Count a write."""
@@ -55,10 +77,17 @@ class SyncerMetrics:
 
     def lagged(self, kind: str, seconds: float) -> None:
         """Note how long a key waited to be served."""
-        child = self._lags.get(kind)
+        self._time(kind, lag=True).observe(seconds)
+
+    def took(self, kind: str, seconds: float) -> None:
+        """Note how long a round took."""
+        self._time(kind, lag=False).observe(seconds)
+
+    def _time(self, kind: str, *, lag: bool) -> Histogram:
+        child = self._times.get((kind, lag))
         if child is None:
-            child = self._lags[kind] = self.lag.labels(kind)
-        child.observe(seconds)
+            child = self._times[kind, lag] = (self.lag if lag else self.round).labels(kind)
+        return child
 
     def _child(self, counter: Counter, *labels: str) -> Counter:
         # The library's own look-up checks its arguments every time, at several times the cost of counting.

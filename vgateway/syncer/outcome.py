@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from vgateway.errors import AlreadyExists, ApiError, Conflict, Forbidden, Gone, NotFound, TooManyRequests, Unavailable
 
-# A conflict means that the world moved on; its news are on their way.
-LOOK_AGAIN_SECONDS = 0.05
+# A server that asks for patience without saying how much gets this much.
+PATIENCE_SECONDS = 0.2
+WEBHOOK_FAILED = "failed calling webhook"
 
 
 class HostRefusal(Exception):
@@ -18,12 +19,16 @@ class NameTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``after`` is when to look again, in seconds; None backs off. ``tell`` is the reason of an Event, if any."""
+    """``after`` is when to look again, in seconds; None backs off. ``tell`` is the reason of an Event, if any.
+
+    ``busy`` means that it is the server's state, not the object's: other keys would fare the same.
+    """
 
     name: str
     after: float | None = None
     tell: str = ""
     unexpected: bool = False
+    busy: bool = False
 
 
 def judge(error: Exception) -> Verdict:
@@ -34,19 +39,24 @@ def judge(error: Exception) -> Verdict:
         case HostRefusal():
             return Verdict("refused", tell="HostRefused")
         case TooManyRequests():
-            return Verdict("throttled", after=error.retry_after or LOOK_AGAIN_SECONDS)
+            return Verdict("throttled", after=max(error.retry_after or 0.0, PATIENCE_SECONDS), busy=True)
         case AlreadyExists() | Conflict() | NotFound() | Gone():
             return Verdict("moved on")
         case Unavailable():
-            return Verdict("unavailable")
+            # A 500 is a failure over this object; the others say that nobody is there, or that it takes too long.
+            return Verdict("unavailable", busy=error.code != 500)
         case ApiError():
             return Verdict("rejected", unexpected=True)
     return Verdict("failed", unexpected=True)
 
 
 def is_refusal(error: ApiError) -> bool:
-    """Say whether a host's answer is a judgement on the object: quota, admission, validation."""
-    return isinstance(error, Forbidden) or error.code in (400, 413, 422)
+    """Say whether a host's answer is a judgement on the object: quota, admission, validation.
+
+    An admission webhook that cannot be reached is one too: it stands in the way of some objects, not of all.
+    """
+    no_verdict = error.code == 500 and WEBHOOK_FAILED in str(error)
+    return isinstance(error, Forbidden) or error.code in (400, 413, 422) or no_verdict
 
 
 ADDRESSES = ("spec.clusterIP", "spec.ipFamil", "spec.ports", "nodePort", "spec.healthCheckNodePort")

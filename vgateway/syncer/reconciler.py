@@ -4,6 +4,7 @@ Invariant: nothing is planned while a store still lacks a write of this key's ow
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -26,6 +27,14 @@ log = structlog.get_logger(__name__)
 LACKING_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a round: seconds after which to look again, None to wait for news; how many steps wrote."""
+
+    again: float | None = None
+    writes: int = 0
+
+
 class Reconciler:
     """Knows the kinds by name; holds what they remember."""
 
@@ -45,17 +54,18 @@ class Reconciler:
         self._teller = teller
         self._is_listed = is_listed
 
-    async def reconcile(self, work: Work) -> float | None:
-        """Bring one key's twins together; return the seconds after which to look again, None to wait for news."""
+    async def reconcile(self, work: Work) -> Done:
+        """Bring one key's twins together."""
         name, key = work
         kind, now = self.kinds[name], self._view.now()
         if not self._is_listed(kind):
-            return LACKING_SECONDS
+            return Done(LACKING_SECONDS)
         awaited = self.memory.waits(work, self._look)
         if awaited and not (self.memory.overdue(work, now) and await self._are_lost(awaited)):
-            return PATIENCE_SECONDS
+            return Done(PATIENCE_SECONDS)
         self.memory.stop_waiting(work)
         again: float | None = None
+        writes = 0
         for step in list(plan(kind, key, self._view, self.memory.seen(work))):
             if not isinstance(step, Requeue | Remember):
                 self.journal.takes(work, now, step)
@@ -71,9 +81,10 @@ class Reconciler:
                         "step", kind=name, virtual=str(key), step=type(step).__name__, why=getattr(step, "why", "")
                     )
                     written = await self._applier.apply(step)
+                    writes += 1
                     if written is not None:
                         self.memory.wrote(work, self._view.now(), written)
-        return again
+        return Done(again, writes)
 
     async def tell(self, kind: Kind, key: VirtualKey, reason: str, message: str, *, warning: bool = True) -> None:
         """Write an Event on the tenant's object, if it is there."""

@@ -3,23 +3,30 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vgateway.kube.objects import Resource, VirtualKey
+from vgateway.kube.objects import Resource, VirtualKey, is_deleting
 from vgateway.kube.store import Change
 from vgateway.syncer.kind import Hint, Kind, Side
 from vgateway.syncer.memory import Memory, Work
 from vgateway.syncer.view import View
+from vgateway.syncer.workqueue import Rank
 
 KeysOf = Callable[[Hint, View], Iterable[VirtualKey]]
 
 
-def wakes_of(kinds: Sequence[Kind], side: Side, resource: Resource) -> tuple[tuple[str, KeysOf], ...]:
-    """Return what the kinds declare for one store: (kind, which of its keys)."""
+def wakes_of(kinds: Sequence[Kind], side: Side, resource: Resource) -> tuple[tuple[str, Rank, KeysOf], ...]:
+    """Return what the kinds declare for one store: (kind, how urgent it can be, which of its keys)."""
     return tuple(
-        (kind.name, wake.keys)
+        (kind.name, kind.rank, wake.keys)
         for kind in kinds
         for wake in kind.wakes
         if wake.side is side and wake.resource == resource
     )
+
+
+def rank_of(side: Side, hint: Hint) -> Rank:
+    """Say how urgent a change is: the tenant's wishes, beginnings and ends before what is reported in between."""
+    asked = side is Side.VIRTUAL or hint.came or hint.went or is_deleting(hint.some)
+    return Rank.ASKED if asked else Rank.REPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +35,17 @@ class Waker:
 
     side: Side
     resource: Resource
-    wakes: tuple[tuple[str, KeysOf], ...]
+    wakes: tuple[tuple[str, Rank, KeysOf], ...]
     view: View
     memory: Memory
-    wake: Callable[[Work], None]
+    wake: Callable[[Work, Rank], None]
 
     def __call__(self, change: Change) -> None:
         """Wake the keys that this change concerns."""
         hint = Hint(change)
-        for name, keys in self.wakes:
+        rank = rank_of(self.side, hint)
+        for name, at_most, keys in self.wakes:
             for key in keys(hint, self.view):
                 # What we wrote ourselves was planned to the end: seeing it again changes no plan.
                 if hint.went or not self.memory.is_echo((name, key), self.side, self.resource, hint.some):
-                    self.wake((name, key))
+                    self.wake((name, key), max(rank, at_most))

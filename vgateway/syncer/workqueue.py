@@ -1,11 +1,15 @@
-"""Which keys are due at a given time. Pure: the time and the chance in a back-off are arguments.
+"""Which keys are due at a given time, and whose turn it is. Pure: the time and the chance in a back-off are arguments.
 
 Guarantees: a key waits once, however often it is added; a key that was taken is not handed out again until it is
-done, and then at once if it was added meanwhile. Of several due times the earliest counts.
+done, and then at once if it was added meanwhile. Of several due times the earliest counts, of several ranks the most
+urgent. More urgent ranks come more often, but each has its share. Within a rank groups, such as namespaces, take
+turns: however many keys of one are due, the next key of another waits for one turn of each.
 """
 
-from collections.abc import Hashable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from enum import IntEnum
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
@@ -17,55 +21,121 @@ SLACK = 256
 K = TypeVar("K", bound=Hashable)
 
 
+class Rank(IntEnum):
+    """How urgent a key is: what somebody asked for, what was reported of it, what is only told."""
+
+    ASKED = 0
+    REPORTED = 1
+    TOLD = 2
+
+
+# Whose turn it is; where the rank has nothing due, that of the most urgent key there is.
+SHARES = (Rank.ASKED, Rank.ASKED, Rank.REPORTED, Rank.ASKED, Rank.ASKED, Rank.REPORTED, Rank.TOLD)
+
+
+class Waiting:
+    """A key that waits: when it is due and how urgent it is."""
+
+    __slots__ = ("due", "rank", "ready")
+
+    def __init__(self, due: float, rank: Rank) -> None:
+        self.due = due
+        self.rank = rank
+        self.ready = False  # it is among those that take turns, not in the heap
+
+
+class Turns(Generic[K]):
+    """Keys that are due, in groups that take turns; within a group in the order in which they came due."""
+
+    __slots__ = ("_groups",)
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[Hashable, OrderedDict[K, None]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def put(self, group: Hashable, key: K) -> None:
+        """Append a key to its group, and a new group to the others."""
+        self._groups.setdefault(group, OrderedDict())[key] = None
+
+    def drop(self, group: Hashable, key: K) -> None:
+        """Take a key out wherever it stands."""
+        keys = self._groups[group]
+        del keys[key]
+        if not keys:
+            del self._groups[group]
+
+    def first(self) -> K:
+        """Return the key whose turn it is, without taking it."""
+        return next(iter(next(iter(self._groups.values()))))
+
+    def take(self) -> K:
+        """Take the key whose turn it is; its group's next turn comes after all others'."""
+        group, keys = self._groups.popitem(last=False)
+        key, _ = keys.popitem(last=False)
+        if keys:
+            self._groups[group] = keys
+        return key
+
+
 @dataclass(slots=True)
 class WorkQueue(Generic[K]):
-    """Keys with due times, in seconds of whatever clock the caller uses."""
+    """Keys with due times, in seconds of whatever clock the caller uses; ``group_of`` says which take turns."""
 
     backoff: Backoff = field(default_factory=Backoff)
-    _due: dict[K, float] = field(default_factory=dict)
+    group_of: Callable[[K], Hashable] = lambda _key: None
+    _waiting: dict[K, Waiting] = field(default_factory=dict)
     _heap: list[tuple[float, int, K]] = field(default_factory=list)
-    _turn: int = 0
+    _ready: tuple[Turns[K], ...] = field(default_factory=lambda: tuple(Turns() for _ in Rank))
+    _shares: int = 0
+    _pushed: int = 0
     _taken: set[K] = field(default_factory=set)
     _failures: dict[K, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self._due)
+        return len(self._waiting)
 
     @property
     def taken(self) -> int:
         """How many keys are being worked on."""
         return len(self._taken)
 
-    def add(self, key: K, now: float, delay: float = 0.0) -> None:
+    def add(self, key: K, now: float, delay: float = 0.0, rank: Rank = Rank.ASKED) -> None:
         """Have the key handed out after the delay, or earlier if it waits for less already."""
-        due = now + delay
-        if self._due.get(key, due + 1) <= due:
+        due, before = now + delay, self._waiting.get(key)
+        if before is None:
+            self._wait(key, Waiting(due, rank), now)
             return
-        self._due[key] = due
-        if key not in self._taken:
-            self._push(key, due)
+        if rank < before.rank:
+            self._promote(key, before, rank)
+        if due < before.due and not before.ready:
+            self._wait(key, Waiting(due, before.rank), now)
 
     def take(self, now: float) -> K | None:
-        """Hand out the key that has been due for longest, None if none is due."""
-        while self._heap and self._heap[0][0] <= now:
-            due, _, key = heappop(self._heap)
-            if key not in self._taken and self._due.get(key) == due:
-                del self._due[key]
-                self._taken.add(key)
-                return key
-        return None
+        """Hand out a key that is due, of the group whose turn it is; None if none is due."""
+        self._ripen(now)
+        turns = self._first_of(self._ready[SHARES[self._shares]], *self._ready)
+        if turns is None:
+            return None
+        self._shares = (self._shares + 1) % len(SHARES)
+        key = turns.take()
+        del self._waiting[key]
+        self._taken.add(key)
+        return key
 
     def done(self, key: K) -> None:
         """Give a taken key back; it may be handed out again."""
         self._taken.discard(key)
-        if key in self._due:
-            self._push(key, self._due[key])
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            self._push(key, waiting.due)
 
-    def back_off(self, key: K, now: float, chance: float) -> float:
+    def back_off(self, key: K, now: float, chance: float, rank: Rank = Rank.ASKED) -> float:
         """Have the key handed out later, after a failure; return the delay in seconds. ``chance`` is from 0 to 1."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = self.backoff.delay(failures, chance)
-        self.add(key, now, delay)
+        self.add(key, now, delay, rank)
         return delay
 
     def forget(self, key: K) -> None:
@@ -73,17 +143,54 @@ class WorkQueue(Generic[K]):
         self._failures.pop(key, None)
 
     def next_due(self) -> float | None:
-        """Say when the next key is due, None if none waits."""
+        """Say when a next key is due, None if none waits."""
+        turns = self._first_of(*self._ready)
+        if turns is not None:
+            return self._waiting[turns.first()].due
         while self._heap:
             due, _, key = self._heap[0]
-            if key not in self._taken and self._due.get(key) == due:
+            if self._is_current(key, due):
                 return due
             heappop(self._heap)
         return None
 
+    def _first_of(self, *ranks: Turns[K]) -> Turns[K] | None:
+        return next((turns for turns in ranks if turns), None)
+
+    def _wait(self, key: K, waiting: Waiting, now: float) -> None:
+        self._waiting[key] = waiting
+        if key in self._taken:
+            return  # it is pushed when it is done
+        if waiting.due <= now:
+            self._make_ready(key, waiting)
+        else:
+            self._push(key, waiting.due)
+
+    def _promote(self, key: K, waiting: Waiting, rank: Rank) -> None:
+        if waiting.ready:
+            group = self.group_of(key)
+            self._ready[waiting.rank].drop(group, key)
+            self._ready[rank].put(group, key)
+        waiting.rank = rank
+
+    def _ripen(self, now: float) -> None:
+        """Move the keys that have come due among those that take turns."""
+        while self._heap and self._heap[0][0] <= now:
+            due, _, key = heappop(self._heap)
+            if self._is_current(key, due):
+                self._make_ready(key, self._waiting[key])
+
+    def _make_ready(self, key: K, waiting: Waiting) -> None:
+        waiting.ready = True
+        self._ready[waiting.rank].put(self.group_of(key), key)
+
+    def _is_current(self, key: K, due: float) -> bool:
+        waiting = self._waiting.get(key)
+        return waiting is not None and waiting.due == due and not waiting.ready and key not in self._taken
+
     def _push(self, key: K, due: float) -> None:
-        if len(self._heap) > 2 * len(self._due) + SLACK:
-            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+        if len(self._heap) > 2 * len(self._waiting) + SLACK:
+            self._heap = [entry for entry in self._heap if self._is_current(entry[2], entry[0])]
             heapify(self._heap)
-        self._turn += 1
-        heappush(self._heap, (due, self._turn, key))
+        self._pushed += 1
+        heappush(self._heap, (due, self._pushed, key))

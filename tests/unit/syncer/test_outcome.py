@@ -20,8 +20,22 @@ def test_each_failure_has_one_verdict(error: Exception, name: str, tell: str) ->
     assert (verdict.name, verdict.tell, verdict.after) == (name, tell, None)
 
 
-def test_a_429_comes_back_when_the_host_asks() -> None:
-    assert judge(TooManyRequests(429, {}, retry_after=4.0)).after == 4.0
+@pytest.mark.parametrize(("asked", "after"), [(4.0, 4.0), (0.0, 0.2), (None, 0.2)])
+def test_a_429_comes_back_when_the_host_asks_and_never_at_once(asked: float | None, after: float) -> None:
+    assert judge(TooManyRequests(429, {}, retry_after=asked)).after == after
+
+
+@pytest.mark.parametrize(
+    ("code", "busy"), [(429, True), (502, True), (503, True), (504, True), (500, False), (409, False)]
+)
+def test_what_a_server_suffers_from_is_told_from_what_an_object_does(code: int, busy: bool) -> None:
+    assert judge(api_error(code, {})).busy is busy
+
+
+def test_a_webhook_that_gives_no_answer_is_a_refusal_of_the_object_that_it_is_asked_about() -> None:
+    words = 'Internal error occurred: failed calling webhook "a.example.io": connection refused'
+    assert is_refusal(api_error(500, status_body(500, words)))
+    assert not is_refusal(api_error(500, status_body(500, "etcd has no leader")))
 
 
 def test_quota_admission_and_validation_are_refusals_and_a_busy_server_is_none() -> None:

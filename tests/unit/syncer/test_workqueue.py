@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vgateway.kube.backoff import Backoff
-from vgateway.syncer.workqueue import WorkQueue
+from vgateway.syncer.workqueue import Rank, WorkQueue
 
 KEYS = st.sampled_from("abc")
 ACTIONS = st.lists(
@@ -42,6 +43,78 @@ def test_keys_come_in_the_order_in_which_they_are_due() -> None:
     assert [queue.take(5) for _ in range(4)] == ["first", "second", "late", None]
 
 
+def by_namespace() -> WorkQueue[tuple[str, int]]:
+    return WorkQueue(group_of=lambda key: key[0])
+
+
+def taken(queue: WorkQueue[tuple[str, int]], how_many: int, now: float = 0.0) -> list[str]:
+    found = [queue.take(now) for _ in range(how_many)]
+    return [f"{key[0]}{key[1]}" for key in found if key is not None]
+
+
+def test_a_key_of_a_quiet_group_waits_for_one_turn_of_each_other_group() -> None:
+    queue = by_namespace()
+    for number in range(5000):
+        queue.add(("busy", number), 0)
+    assert taken(queue, 3) == ["busy0", "busy1", "busy2"]
+    queue.add(("quiet", 0), 0)
+    queue.add(("other", 0), 0)
+    assert taken(queue, 4) == ["busy3", "quiet0", "other0", "busy4"]
+
+
+def test_a_quiet_groups_key_that_comes_due_later_takes_its_turn_then() -> None:
+    queue = by_namespace()
+    queue.add(("quiet", 0), 0, delay=5)
+    for number in range(10):
+        queue.add(("busy", number), 0)
+    assert taken(queue, 2, now=4.9) == ["busy0", "busy1"]
+    assert taken(queue, 2, now=5.0) == ["busy2", "quiet0"]
+
+
+def test_groups_take_turns_until_all_is_done() -> None:
+    queue = by_namespace()
+    for name, size in (("a", 3), ("b", 1), ("c", 2)):
+        for number in range(size):
+            queue.add((name, number), 0)
+    assert taken(queue, 9) == ["a0", "b0", "c0", "a1", "c1", "a2"]
+    assert (len(queue), queue.next_due()) == (0, None)
+
+
+def test_what_is_asked_for_comes_before_what_is_reported_and_told_and_none_of_them_starves() -> None:
+    queue = by_namespace()
+    for rank in (Rank.TOLD, Rank.REPORTED, Rank.ASKED):
+        for number in range(20):
+            queue.add((rank.name[0], number), 0, rank=rank)
+    assert "".join(name[0] for name in taken(queue, 14)) == "AARAART" * 2
+    left = "".join(name[0] for name in taken(queue, 46))
+    assert (left.count("A"), left.count("R"), left.count("T")) == (12, 16, 18)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "comes"),
+    [
+        (Rank.REPORTED, Rank.ASKED, ["a0", "b0"]),
+        (Rank.ASKED, Rank.REPORTED, ["a0", "b0"]),
+        (Rank.TOLD, Rank.REPORTED, ["b0", "a0"]),
+        (Rank.TOLD, Rank.TOLD, ["b0", "a0"]),
+    ],
+)
+def test_of_two_ranks_of_a_key_the_more_urgent_counts(first: Rank, second: Rank, comes: list[str]) -> None:
+    queue = by_namespace()
+    queue.add(("a", 0), 0, rank=first)
+    queue.add(("b", 0), 0, rank=Rank.REPORTED)
+    queue.add(("a", 0), 0, rank=second)
+    assert taken(queue, 2) == comes
+
+
+def test_a_key_that_waits_for_later_may_become_more_urgent_meanwhile() -> None:
+    queue = by_namespace()
+    queue.add(("a", 0), 0, delay=1, rank=Rank.TOLD)
+    queue.add(("b", 0), 0, delay=1, rank=Rank.REPORTED)
+    queue.add(("a", 0), 0, delay=9, rank=Rank.ASKED)
+    assert taken(queue, 2, now=1) == ["a0", "b0"]
+
+
 def test_failures_in_a_row_back_off_and_a_success_forgets_them() -> None:
     queue: WorkQueue[str] = WorkQueue(Backoff(base=1, cap=4, spread=0))
     assert [queue.back_off("a", 0, 1.0) for _ in range(4)] == [1, 2, 4, 4]
@@ -61,12 +134,12 @@ def test_outdated_entries_do_not_pile_up() -> None:
 
 @given(ACTIONS)
 def test_no_key_is_lost_and_none_is_worked_on_twice_at_once(actions: list[tuple[str, str, float]]) -> None:
-    queue: WorkQueue[str] = WorkQueue()
+    queue: WorkQueue[str] = WorkQueue(group_of=lambda key: key == "a")
     now, wanted, taken = 0.0, set[str](), set[str]()
     for action, key, delay in actions:
         now += delay / 10
         if action == "add":
-            queue.add(key, now, delay)
+            queue.add(key, now, delay, Rank(int(delay) % 3))
             wanted.add(key)
         elif action == "back_off":
             queue.back_off(key, now, 0.5)
@@ -81,6 +154,7 @@ def test_no_key_is_lost_and_none_is_worked_on_twice_at_once(actions: list[tuple[
     for key in list(taken):
         queue.done(key)
     left = set()
+    assert len(queue) == len(wanted)
     while (got := queue.take(now + 1000)) is not None:
         left.add(got)
-    assert left == wanted
+    assert (left, queue.next_due()) == (wanted, None)

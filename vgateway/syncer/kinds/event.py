@@ -16,6 +16,7 @@ from vgateway.syncer.kinds.references import references
 from vgateway.syncer.resources import EVENTS, NAMESPACES, PODS
 from vgateway.syncer.view import BY_INVOLVED, View
 from vgateway.syncer.words import in_virtual_words
+from vgateway.syncer.workqueue import Rank
 
 FROM_HOST = f"{PREFIX}/from-host"
 # An Event's name is its object's name and a suffix; together they must be a valid name.
@@ -90,6 +91,7 @@ class EventKind(DerivedKind):
     """Events of the host's namespace about copies of ``involved`` resources; keys are the host's."""
 
     resource = EVENTS
+    rank = Rank.TOLD
 
     def __init__(self, involved: Iterable[Resource]) -> None:
         self._involved = {(resource.group, resource.kind): resource for resource in involved}
