@@ -67,6 +67,11 @@ class Hint:
         return self._new
 
     @property
+    def before(self) -> Obj | None:
+        """The object before the change, None if there was none."""
+        return self._change.old
+
+    @property
     def spec_may_have_moved(self) -> bool:
         """Whether more than the status may have changed: the API server counts generations of a spec."""
         return self.came or self.went or self.some["metadata"].get("generation", 2) > 1
@@ -208,6 +213,10 @@ class SyncedKind(Kind):
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
         """Say whether the host should have a copy at all."""
         return True
+
+    def refusal(self, virtual: VirtualObj, view: View) -> str:
+        """Say why the host may not have a copy that the tenant asks for, in words for the tenant; "" if it may."""
+        return ""
 
     def labels(self, virtual: VirtualObj, view: View) -> dict[str, str]:
         """Return the labels of the copy."""

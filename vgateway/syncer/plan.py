@@ -86,7 +86,10 @@ def _alone(kind: SyncedKind, virtual: VirtualObj, view: View) -> Iterator[Step]:
     if is_deleting(virtual):
         yield from kind.bereave(virtual, view)
     elif kind.wanted(virtual, view):
-        yield from kind.introduce(virtual, view)
+        if why := kind.refusal(virtual, view):
+            yield Tell("NotSynced", why)
+        else:
+            yield from kind.introduce(virtual, view)
 
 
 def _displaced(kind: SyncedKind, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
@@ -112,6 +115,9 @@ def _both(kind: SyncedKind, virtual: VirtualObj, host: HostObj, seen: Seen, view
         yield from kind.leave(virtual, host, view)
     elif not kind.wanted(virtual, view):
         yield delete_host(kind.resource, host, "the tenant no longer needs it on the host")
+    elif why := kind.refusal(virtual, view):
+        yield Tell("NotSynced", why)
+        yield delete_host(kind.resource, host, why)
     else:
         yield from _agree(kind, virtual, host, seen, view)
 

@@ -28,10 +28,13 @@ from vgateway.syncer.kinds.imported import (
     ImportedKind,
     Imports,
 )
+from vgateway.syncer.kinds.ingress import INGRESSES_REFER, IngressKind
 from vgateway.syncer.kinds.kubernetes import KubernetesServiceKind
 from vgateway.syncer.kinds.namespace import PodSecurityKind
+from vgateway.syncer.kinds.networkpolicy import NetworkPolicyKind
 from vgateway.syncer.kinds.node import NodeKind
 from vgateway.syncer.kinds.pod import PodKind
+from vgateway.syncer.kinds.references import PODS_REFER
 from vgateway.syncer.kinds.rootca import RootCaKind
 from vgateway.syncer.kinds.secret import SecretKind
 from vgateway.syncer.kinds.service import ServiceKind
@@ -60,6 +63,8 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
     "storage_classes": (StorageClassKind,),
     "service_accounts": (ServiceAccountKind,),
     "volume_snapshots": (SnapshotKind,),
+    "ingresses": (IngressKind,),
+    "network_policies": (NetworkPolicyKind,),
 }
 FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
     "events": (EventKind,),
@@ -86,22 +91,24 @@ def select(sync: Sync, policies: Policies) -> tuple[Kind, ...]:
     """Return the kinds that are switched on."""
     found: list[Kind] = []
     for _, name, switch, offers in _switches(sync):
-        found += [_made(offer, switch, found) for offer in offers.get(name, ())]
+        found += [_made(offer, switch, found, sync) for offer in offers.get(name, ())]
     found += customs(sync)
     if policies.pod_security_standard:
         found.append(PodSecurityKind())
-    found += [_made(offer, sync, found) for offer in ALWAYS]
+    found += [_made(offer, sync, found, sync) for offer in ALWAYS]
     # Two switches may bring the same kind.
     return tuple({kind.name: kind for kind in found}.values())
 
 
-def _made(offer: Offer, switch: Section, others: Iterable[Kind]) -> Kind:
+def _made(offer: Offer, switch: Section, others: Iterable[Kind], sync: Sync) -> Kind:
     if isinstance(offer, Imports):
         selector = getattr(switch, "selector", None)
         return ImportedKind(offer, selector.model_dump(by_alias=True, exclude_defaults=True) if selector else None)
     if issubclass(offer, EventKind):
         twins = [kind.resource for kind in others if isinstance(kind, SyncedKind)]
         return offer(resource for resource in twins if resource.namespaced)
+    if issubclass(offer, SecretKind) and sync.to_host.ingresses.enabled:
+        return offer((PODS_REFER, INGRESSES_REFER))
     return offer()
 
 

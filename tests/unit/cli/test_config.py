@@ -36,9 +36,9 @@ def test_every_problem_is_a_line_with_its_file_and_path(tmp_path: Path) -> None:
 
 
 def test_a_kind_that_is_known_and_not_done_is_a_problem_too(tmp_path: Path) -> None:
-    done = run(tmp_path, "check", sync={"toHost": {"ingresses": {"enabled": True}}})
-    assert (done.exit_code, done.stderr) == (2, f"{tmp_path}/vc.yaml: sync.toHost.ingresses: not supported yet\n")
-    assert isinstance(run(tmp_path, "rbac", sync={"toHost": {"ingresses": {"enabled": True}}}).exception, ConfigError)
+    done = run(tmp_path, "check", sync={"toHost": {"gatewayApi": {"enabled": True}}})
+    assert (done.exit_code, done.stderr) == (2, f"{tmp_path}/vc.yaml: sync.toHost.gatewayApi: not supported yet\n")
+    assert isinstance(run(tmp_path, "rbac", sync={"toHost": {"gatewayApi": {"enabled": True}}}).exception, ConfigError)
 
 
 def test_the_schema_knows_every_section_and_says_what_a_value_does() -> None:

@@ -16,9 +16,10 @@ from vgateway.syncer import resources
 from vgateway.syncer.kind import Index, Kind, Side
 from vgateway.syncer.kinds.backends import service_values
 from vgateway.syncer.kinds.event import involved_values
+from vgateway.syncer.kinds.ingress import INGRESSES_REFER
 from vgateway.syncer.kinds.node import node_values
 from vgateway.syncer.kinds.pod.needs import waiting_values
-from vgateway.syncer.kinds.references import reference_values
+from vgateway.syncer.kinds.references import PODS_REFER
 from vgateway.syncer.kinds.volume import volume_values
 from vgateway.syncer.patch import merge
 from vgateway.syncer.plan import plan
@@ -56,7 +57,7 @@ NAMES = Names("vc", "host-ns")
 SETTINGS = SyncerSettings(NAMES, "vc", "10.0.0.9", virtual_version=lambda: "v1.36.3")
 RESOURCES = tuple(one for one in vars(resources).values() if isinstance(one, Resource))
 INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
-    BY_REFERENCE: reference_values,
+    BY_REFERENCE: lambda obj: [*PODS_REFER.values(obj), *INGRESSES_REFER.values(obj)],
     BY_WAITING: waiting_values,
     BY_NODE: index_of(Index(Side.HOST, PODS, BY_NODE, node_values, ours=True), NAMES),
     BY_SERVICE: service_values,

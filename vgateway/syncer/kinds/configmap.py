@@ -4,10 +4,10 @@ The namespace's own ``kube-root-ca.crt`` is not among them: all pods share one c
 """
 
 from vgateway.kube.objects import VirtualObj
-from vgateway.syncer.kind import Index, Side, SyncedKind, Wake
-from vgateway.syncer.kinds.references import BY_REFERENCE_INDEX, is_referenced, referenced_keys
+from vgateway.syncer.kind import Index, SyncedKind
+from vgateway.syncer.kinds.references import PODS_REFER, is_referenced, referenced_wakes
 from vgateway.syncer.kinds.rootca import ROOT_CA
-from vgateway.syncer.resources import CONFIGMAPS, PODS
+from vgateway.syncer.resources import CONFIGMAPS
 from vgateway.syncer.rules import push
 from vgateway.syncer.view import View
 
@@ -17,14 +17,16 @@ class ConfigMapKind(SyncedKind):
 
     resource = CONFIGMAPS
     rules = (push("data"), push("binaryData"), push("immutable"))
-    also_wakes = (Wake(Side.VIRTUAL, PODS, referenced_keys(CONFIGMAPS)),)
+    also_wakes = referenced_wakes(CONFIGMAPS, (PODS_REFER,))
 
     @property
     def indexes(self) -> tuple[Index, ...]:
         """Pods by what they refer to."""
-        return (BY_REFERENCE_INDEX,)
+        return (PODS_REFER.index,)
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
         """Only what a pod refers to, or what is marked to be copied anyway, unless all are asked for."""
         everything = view.settings.sync.to_host.config_maps.all
-        return virtual["metadata"]["name"] != ROOT_CA and (everything or is_referenced(CONFIGMAPS, virtual, view))
+        return virtual["metadata"]["name"] != ROOT_CA and (
+            everything or is_referenced(CONFIGMAPS, virtual, view, (PODS_REFER,))
+        )

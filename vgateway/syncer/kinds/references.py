@@ -1,11 +1,12 @@
-"""Which ConfigMaps and Secrets a pod refers to, and so which of them the host needs."""
+"""Which ConfigMaps and Secrets a tenant's objects refer to, and so which of them the host needs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from vgateway.kube.objects import Obj, Resource, VirtualKey, VirtualObj, annotations, get_path
 from vgateway.kube.ownership import PREFIX
-from vgateway.syncer.kind import Hint, Index, Side
+from vgateway.syncer.kind import Hint, Index, Side, Wake
 from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS
 from vgateway.syncer.view import BY_REFERENCE, View
 
@@ -61,13 +62,29 @@ def _named(source: Mapping[str, Any], config_map: str, secret: str) -> Iterator[
             yield resource, name
 
 
-def reference_values(pod: Obj) -> Iterable[str]:
-    """Index the tenant's pods by what they refer to."""
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """A kind of the tenant's whose objects refer to ConfigMaps and Secrets."""
+
+    resource: Resource
+    refers: Callable[[Obj], Iterable[tuple[Resource, VirtualKey]]]
+
+    @property
+    def index(self) -> Index:
+        """The look-up of its objects by what they refer to."""
+        return Index(Side.VIRTUAL, self.resource, BY_REFERENCE, self.values)
+
+    def values(self, obj: Obj) -> Iterable[str]:
+        """Return what the index holds for an object."""
+        return [index_value(resource, key) for resource, key in self.refers(obj)]
+
+
+def _of_pod(pod: Obj) -> Iterable[tuple[Resource, VirtualKey]]:
     namespace = pod["metadata"].get("namespace") or ""
-    return [index_value(resource, VirtualKey(namespace, name)) for resource, name in references(pod)]
+    return [(resource, VirtualKey(namespace, name)) for resource, name in references(pod)]
 
 
-BY_REFERENCE_INDEX = Index(Side.VIRTUAL, PODS, BY_REFERENCE, reference_values)
+PODS_REFER = Referrer(PODS, _of_pod)
 
 
 def index_value(resource: Resource, key: VirtualKey) -> str:
@@ -75,21 +92,26 @@ def index_value(resource: Resource, key: VirtualKey) -> str:
     return f"{resource.plural}/{key.namespace}/{key.name}"
 
 
-def is_referenced(resource: Resource, virtual: VirtualObj, view: View) -> bool:
-    """Say whether a pod refers to the object, or an annotation asks for a copy anyway."""
+def is_referenced(resource: Resource, virtual: VirtualObj, view: View, referrers: Sequence[Referrer]) -> bool:
+    """Say whether something refers to the object, or an annotation asks for a copy anyway."""
     if annotations(virtual).get(FORCE_SYNC) == "true":
         return True
-    key = VirtualKey(virtual["metadata"]["namespace"], virtual["metadata"]["name"])
-    return view.has_indexed(view.virtual, PODS, BY_REFERENCE, index_value(resource, key))
+    value = index_value(resource, VirtualKey(virtual["metadata"]["namespace"], virtual["metadata"]["name"]))
+    return any(view.has_indexed(view.virtual, one.resource, BY_REFERENCE, value) for one in referrers)
 
 
-def referenced_keys(resource: Resource) -> Callable[[Hint, View], Iterable[VirtualKey]]:
-    """Return what a change of a pod wakes among the objects it refers to; its references change with its spec only."""
+def referenced_wakes(resource: Resource, referrers: Iterable[Referrer]) -> tuple[Wake, ...]:
+    """Return what looks at objects of a resource again when those change that refer to them."""
+    return tuple(Wake(Side.VIRTUAL, one.resource, _referenced_keys(resource, one)) for one in referrers)
+
+
+def _referenced_keys(resource: Resource, referrer: Referrer) -> Callable[[Hint, View], Iterable[VirtualKey]]:
+    """References change with the spec only; what an object referred to before may not be needed any more."""
 
     def keys(hint: Hint, _view: View) -> Iterable[VirtualKey]:
         if not hint.spec_may_have_moved:
             return ()
-        namespace = hint.key.namespace
-        return sorted(VirtualKey(namespace, name) for kind, name in references(hint.some) if kind is resource)
+        found = {*referrer.refers(hint.some), *(referrer.refers(hint.before) if hint.before else ())}
+        return sorted(key for kind, key in found if kind is resource)
 
     return keys

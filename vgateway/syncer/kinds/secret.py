@@ -1,9 +1,11 @@
-"""Secrets that a pod of the tenant refers to: copied while it does, removed when none does any more; or all."""
+"""Secrets that something of the tenant's refers to: copied while it does, removed when none does any more; or all."""
+
+from collections.abc import Sequence
 
 from vgateway.kube.objects import Obj, VirtualObj
-from vgateway.syncer.kind import Index, Side, SyncedKind, Wake
-from vgateway.syncer.kinds.references import BY_REFERENCE_INDEX, is_referenced, referenced_keys
-from vgateway.syncer.resources import PODS, SECRETS
+from vgateway.syncer.kind import Index, SyncedKind, Wake
+from vgateway.syncer.kinds.references import PODS_REFER, Referrer, is_referenced, referenced_wakes
+from vgateway.syncer.resources import SECRETS
 from vgateway.syncer.rules import push
 from vgateway.syncer.view import View
 
@@ -15,16 +17,24 @@ class SecretKind(SyncedKind):
 
     resource = SECRETS
     rules = (push("data"), push("immutable"))
-    also_wakes = (Wake(Side.VIRTUAL, PODS, referenced_keys(SECRETS)),)
+
+    def __init__(self, referrers: Sequence[Referrer] = (PODS_REFER,)) -> None:
+        self._referrers = tuple(referrers)
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        """What refers to it, beside the twins."""
+        return (*super().wakes, *referenced_wakes(SECRETS, self._referrers))
 
     @property
     def indexes(self) -> tuple[Index, ...]:
-        """Pods by what they refer to."""
-        return (BY_REFERENCE_INDEX,)
+        """What refers to Secrets, by what it refers to."""
+        return tuple(one.index for one in self._referrers)
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
-        """Only what a pod refers to, or what is marked to be copied anyway, unless all are asked for."""
-        return view.settings.sync.to_host.secrets.all or is_referenced(SECRETS, virtual, view)
+        """Only what is referred to, or what is marked to be copied anyway, unless all are asked for."""
+        everything = view.settings.sync.to_host.secrets.all
+        return everything or is_referenced(SECRETS, virtual, view, self._referrers)
 
     def to_host(self, virtual: VirtualObj, view: View) -> Obj:
         """Keep the type, unless the host would fill or delete a Secret of that type itself."""

@@ -40,7 +40,7 @@ from vgateway.syncer.kinds.pod.security import violations
 from vgateway.syncer.kinds.pod.spec import host_spec
 from vgateway.syncer.kinds.pod.status import gate_news, is_terminal, report, was_started
 from vgateway.syncer.kinds.pod.updates import first_marks, spec_changes
-from vgateway.syncer.kinds.references import BY_REFERENCE_INDEX, references
+from vgateway.syncer.kinds.references import PODS_REFER, references
 from vgateway.syncer.metadata import namespace_labels
 from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, NODES, PODS, SECRETS, SERVICES
 from vgateway.syncer.sources import namespace_values
@@ -76,7 +76,7 @@ class PodKind(SyncedKind):
     def indexes(self) -> tuple[Index, ...]:
         """Pods by what they refer to and whether they wait; pods and services by namespace."""
         return (
-            BY_REFERENCE_INDEX,
+            PODS_REFER.index,
             Index(Side.VIRTUAL, PODS, BY_NAMESPACE, namespace_values),
             Index(Side.VIRTUAL, PODS, BY_WAITING, waiting_values),
             Index(Side.VIRTUAL, SERVICES, BY_NAMESPACE, namespace_values),

@@ -104,6 +104,11 @@ def host_requirements(selector: Selector, names: Names) -> list[Obj]:
     return _requirements(selector, lambda key: host_label_key(names, key))
 
 
+def namespace_requirements(selector: Selector, names: Names) -> list[Obj]:
+    """Return a selector of namespaces as expressions over what their pods carry; none is every one of the tenant's."""
+    return _requirements(selector, lambda key: namespace_label_key(names, key))
+
+
 def confined(own: list[Obj], where: list[Obj], names: Names) -> Obj:
     """Return the selector that holds only for this tenant's pods in the given namespaces."""
     return {"matchLabels": {MANAGED_BY: names.virtual_cluster}, "matchExpressions": [*own, *where]}
@@ -128,10 +133,8 @@ def _namespaces(term: Obj, own: str, view: View) -> list[Obj]:
     listed, selector = term.get("namespaces"), term.get("namespaceSelector")
     if selector is None:
         return [requirement(NAMESPACE_LABEL, "In", listed or [own])]
-    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        return []  # every namespace of the tenant
-    if not listed:
-        return _requirements(selector, lambda key: namespace_label_key(view.names, key))
+    if not listed or not (selector.get("matchLabels") or selector.get("matchExpressions")):
+        return namespace_requirements(selector, view.names)
     # A union cannot be said in one term, so the selector is resolved as of now.
     selected = [one["metadata"]["name"] for one in view.virtual[NAMESPACES] if matches(selector, labels(one))]
     return [requirement(NAMESPACE_LABEL, "In", sorted({*listed, *selected}))]
