@@ -40,6 +40,9 @@ def up(
     names: Names = None,
     nodes: Annotated[int | None, typer.Option(min=0, max=40, help="Real nodes of the host; 1 at first.")] = None,
     kwok_nodes: Annotated[int | None, typer.Option(min=0, max=1000, help="Make-believe nodes beside them.")] = None,
+    storage: Annotated[
+        bool | None, typer.Option(help="Volumes on the real nodes' disks, by default; off at first.")
+    ] = None,
     store: Annotated[str | None, typer.Option(help="Where new virtual clusters keep objects: sqlite or etcd.")] = None,
     config: Annotated[Path | None, typer.Option(help="Configuration of the gateways, without its gateway key.")] = None,
     owner_pid: Annotated[int | None, typer.Option(hidden=True)] = None,
@@ -58,6 +61,7 @@ def up(
         rights=host_rights,
         nodes=nodes,
         kwok_nodes=kwok_nodes,
+        storage=storage,
         store=store,
         chosen=chosen,
         owner=owner_pid,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vgateway.local import hostcluster, virtualcluster
+from vgateway.local import hostcluster, storage, virtualcluster
 from vgateway.local.addresses import node_name
 from vgateway.local.debian import NODE_PACKAGES, ensure_packages
 from vgateway.local.errors import LocalError
@@ -49,6 +49,7 @@ class Wish:
     rights: Callable[[Mapping[str, Any]], Rights]
     nodes: int | None = None
     kwok_nodes: int | None = None
+    storage: bool | None = None
     store: str | None = None
     chosen: Mapping[str, Any] | None = None
     owner: int | None = None
@@ -105,7 +106,10 @@ def wanted(state: State, wish: Wish) -> State:
             raise LocalError(f"{name} keeps its objects in {known.store}: `vgateway local down {name}` first")
         cluster = known or VirtualCluster(state.next_index(), store)
         state = replace(state, virtual={**state.virtual, name: cluster})
-    return replace(state, nodes=nodes, kwok_nodes=kwok)
+    volumes = state.storage if wish.storage is None else wish.storage
+    if volumes and not nodes:
+        raise LocalError("volumes are on the disks of real nodes, and there is none: leave --storage out")
+    return replace(state, nodes=nodes, kwok_nodes=kwok, storage=volumes)
 
 
 def needed_programs(state: State) -> list[str]:
@@ -115,6 +119,7 @@ def needed_programs(state: State) -> list[str]:
         *HOST_PROGRAMS,
         *(NODE_PROGRAMS if state.nodes else ()),
         *(["kwok"] if state.kwok_nodes else []),
+        *([storage.PROGRAM] if state.storage else []),
         *(["kine"] if "sqlite" in stores else []),
     ]
 
@@ -139,7 +144,7 @@ def _reserve(paths: Paths, wish: Wish) -> State:
 def _until_done(before: State, after: State) -> State:
     """Return the record while it changes: what was and what will be."""
     nodes, kwok_nodes = max(before.nodes, after.nodes), max(before.kwok_nodes, after.kwok_nodes)
-    return replace(after, nodes=nodes, kwok_nodes=kwok_nodes)
+    return replace(after, nodes=nodes, kwok_nodes=kwok_nodes, storage=before.storage or after.storage)
 
 
 def _prepare_machine(state: State, wish: Wish, cache: Path, progress: Progress) -> list[Path]:
@@ -167,6 +172,8 @@ def _remove_surplus(instance: Instance, before: State, after: State) -> None:
         with instance.progress.step(f"removing {node_name(index)}"):
             end_node(instance, index)
             instance.host_api.call("DELETE", NODES.path(name=node_name(index)))
+    if before.storage and not after.storage:
+        storage.end_storage(instance)
     if after.kwok_nodes < before.kwok_nodes:
         remove_kwok(instance, range(after.kwok_nodes + 1, before.kwok_nodes + 1))
 
@@ -191,6 +198,8 @@ def _bring_up_host(instance: Instance, state: State, archives: list[Path]) -> No
                 finish_node(instance, index, archives)
             for index in nodes:
                 await_node(instance, index)
+    if state.storage:
+        storage.ensure_storage(instance, state.nodes)
     hostcluster.await_controllers(instance)
 
 

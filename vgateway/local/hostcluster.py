@@ -39,6 +39,7 @@ USERS = {
     "scheduler": Identity("system:kube-scheduler"),
     "kube-proxy": Identity("system:kube-proxy"),
     "kwok": Identity("kwok", (MASTERS,)),
+    "local-path-provisioner": Identity("local-path-provisioner", (MASTERS,)),
 }
 
 

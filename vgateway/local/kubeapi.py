@@ -24,6 +24,8 @@ CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "Clu
 CLUSTER_ROLE_BINDINGS = Resource(
     "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
 )
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 
 KNOWN = {
@@ -38,6 +40,8 @@ KNOWN = {
         CLUSTER_ROLES,
         CLUSTER_ROLE_BINDINGS,
         ENDPOINT_SLICES,
+        CONFIG_MAPS,
+        STORAGE_CLASSES,
     )
 }
 

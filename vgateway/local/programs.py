@@ -60,6 +60,12 @@ PROGRAMS: Mapping[str, Program] = {
         Program("etcd", "etcd", "go.etcd.io/etcd/server/v3", (3, 6)),
         Program("kine", "kine", "github.com/k3s-io/kine", (0, 16)),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", (0, 8)),
+        Program(
+            "local-path-provisioner",
+            "local-path-provisioner",
+            "github.com/rancher/local-path-provisioner",
+            (0, 0),  # its minor versions are patches: 0.0.30
+        ),
     )
 }
 

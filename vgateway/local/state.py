@@ -32,6 +32,7 @@ class State:
     rooted: bool
     nodes: int = 0
     kwok_nodes: int = 0
+    storage: bool = False
     virtual: Mapping[str, VirtualCluster] = field(default_factory=dict)
 
     @property

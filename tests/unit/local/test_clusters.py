@@ -15,6 +15,7 @@ from vgateway.local.paths import Paths
 from vgateway.local.progress import Progress
 from vgateway.local.state import State, VirtualCluster
 from vgateway.local.status import status
+from vgateway.local.storage import node_paths
 from vgateway.local.virtualcluster import Virtual
 
 FRESH = State(251, rooted=True)
@@ -51,6 +52,7 @@ def test_new_virtual_clusters_are_added_to_those_that_are_there() -> None:
     [
         pytest.param(ROOTLESS, wish("demo", nodes=1), "real nodes need root", id="real nodes without root"),
         pytest.param(RUNNING, wish("demo", store="etcd"), "demo keeps its objects in sqlite", id="another store"),
+        pytest.param(ROOTLESS, wish("demo", storage=True), "disks of real nodes", id="volumes without a disk"),
         pytest.param(RUNNING, wish("demo", nodes=0), "stand on the first node", id="no node below virtual clusters"),
     ],
 )
@@ -65,6 +67,21 @@ def test_only_the_programs_that_are_needed_are_built() -> None:
     etcd_only = replace(ROOTLESS, kwok_nodes=1, virtual={"demo": VirtualCluster(1, "etcd")})
     assert {"kine", "kubelet"}.isdisjoint(needed_programs(etcd_only))
     assert "kwok" in needed_programs(etcd_only)
+
+
+@pytest.mark.parametrize(
+    ("had", "asked", "has"), [(False, None, False), (False, True, True), (True, None, True), (True, False, False)]
+)
+def test_volumes_are_there_once_asked_for_until_they_are_declined(had: bool, asked: bool | None, has: bool) -> None:
+    result = wanted(replace(RUNNING, storage=had), wish("demo", storage=asked))
+    assert result.storage is has
+    assert ("local-path-provisioner" in needed_programs(result)) is has
+
+
+def test_every_real_node_keeps_volumes_among_its_own_files(tmp_path: Path) -> None:
+    instance = open_instance(Paths(tmp_path), RUNNING, {}, {}, Progress())
+    paths = {one["node"]: one["paths"] for one in node_paths(instance, 2)["nodePathMap"]}
+    assert paths == {name: [str(tmp_path / "nodes" / name / "volumes")] for name in ("node-1", "node-2")}
 
 
 def virtual(tmp_path: Path, state: State) -> Virtual:
