@@ -13,7 +13,7 @@ from vgateway.config.load import load_config, parse_config, problems_of, read_do
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.kube.names import Names
-from vgateway.syncer.registry import host_cluster_rules, kinds_for, unsupported
+from vgateway.syncer.registry import host_cluster_rules, host_place_rules, kinds_for, unsupported
 
 RBAC = "rbac.authorization.k8s.io/v1"
 GROUP = "rbac.authorization.k8s.io"
@@ -71,13 +71,18 @@ def rbac(
 
 
 def rights(config: Config, account: str) -> list[dict[str, Any]]:
-    """Return Role and binding, and those of the whole cluster if needed. Raises ConfigError for what is not done."""
+    """Return Role and binding, and those of other namespaces and the whole cluster if needed.
+
+    Raises ConfigError for what is not done.
+    """
     kinds, gateway = kinds_for(config), config.gateway
     subject = {"kind": "ServiceAccount", "name": account, "namespace": gateway.namespace}
     own = {"name": f"vc-{gateway.name}", "namespace": gateway.namespace}
     found = _bound("Role", own, role_rules(kinds), subject)
+    name = Names(gateway.name, gateway.namespace).cluster_name("gateway")
+    for namespace, rules in host_place_rules(kinds).items():
+        found += _bound("Role", {"name": name, "namespace": namespace}, rules, subject)
     if wide := host_cluster_rules(kinds):
-        name = Names(gateway.name, gateway.namespace).cluster_name("gateway")
         found += _bound("ClusterRole", {"name": name}, wide, subject)
     return found
 

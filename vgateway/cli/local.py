@@ -26,7 +26,7 @@ from vgateway.local.state import State, load_state
 from vgateway.local.status import status as status_document
 from vgateway.local.teardown import recorded_state, take_down, take_down_virtual
 from vgateway.local.watchdog import await_end
-from vgateway.syncer.registry import host_cluster_rules, kinds_for
+from vgateway.syncer.registry import host_cluster_rules, host_place_rules, kinds_for
 
 DEFAULT = "demo"
 
@@ -141,7 +141,7 @@ def watch(owner: int) -> None:
 def host_rights(chosen: Mapping[str, Any]) -> Rights:
     """Return what a gateway of this configuration needs on the host. Raises ConfigError for what is not done yet."""
     kinds = kinds_for(config_of(chosen))
-    return Rights(role_rules(kinds), host_cluster_rules(kinds))
+    return Rights(role_rules(kinds), host_cluster_rules(kinds), host_place_rules(kinds))
 
 
 def _check_kinds(path: Path, chosen: Mapping[str, Any]) -> None:

@@ -6,17 +6,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from vgateway.config.base import NotYet, On, Section, Switch
+from vgateway.config.byname import NameRule, name_rules
 
 
 def _mappings(given: Mapping[str, str]) -> Mapping[str, str]:
-    for host, virtual in given.items():
-        if host and "/" not in host:
-            raise ValueError(f"{host!r}: namespace/name or namespace/* is expected")
-        namespace, slash, name = virtual.partition("/")
-        if not namespace or not slash or not name:
-            raise ValueError(f"{virtual!r}: namespace/name or namespace/* is expected")
-        if (not host or host.endswith("/*")) != (name == "*"):
-            raise ValueError(f"{host!r} and {virtual!r}: both or neither must mean a whole namespace")
+    for _ in name_rules(given):
+        pass
     return given
 
 
@@ -24,13 +19,25 @@ class Mappings(Section):
     """Which objects of the host become which of the tenant's."""
 
     by_name: Annotated[Mapping[str, str], AfterValidator(_mappings)] = {}
-    """Host to virtual: ``ns/name: ns/name``, ``ns/*: ns/*``; an empty host namespace is the virtual cluster's own."""
+    """Host to virtual: ``ns/name: ns/name``, ``ns/*: ns/*``; an empty host namespace is the virtual cluster's own.
+
+    Two lines may not lead to one place; an object that is named by itself goes before a whole namespace.
+    """
 
 
 class Mapped(Switch):
-    """A kind of which chosen host objects are shown to the tenant; those of other namespaces need a Role there."""
+    """A kind of which chosen host objects are shown to the tenant; those of other namespaces need a Role there.
+
+    The host's object decides: what the tenant changes in a copy is put right, and with the object or its line the copy
+    goes. An object of that name which the tenant made is left alone. Missing virtual namespaces are made.
+    """
 
     mappings: Mappings = Mappings()
+
+    @property
+    def name_rules(self) -> tuple[NameRule, ...]:
+        """What is shown, none while the kind is off."""
+        return tuple(name_rules(self.mappings.by_name)) if self.enabled else ()
 
 
 class Requirement(Section):
@@ -86,7 +93,9 @@ class FromHost(Section):
     volume_snapshot_classes: Classes = Classes()
     """The tenant sees the host's classes; needs to read them on the host."""
     config_maps: Mapped = Mapped()
+    """The tenant sees these ConfigMaps of the host, and its pods may use them; ``kube-root-ca.crt`` is never shown."""
     secrets: Mapped = Mapped()
+    """The tenant sees these Secrets of the host, and its pods may use them; a token of the host's comes as Opaque."""
     nodes: NotYet = NotYet()
     """Not supported yet: the tenant sees a node of its own making for each host node that runs its pods."""
     gateway_classes: NotYet = NotYet()

@@ -1,7 +1,7 @@
 """The objects that setting clusters up puts into them: pure builders."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from vgateway.kube.names import Names
@@ -14,15 +14,19 @@ GATEWAY_ACCOUNT = "vgateway"
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
 RBAC = "rbac.authorization.k8s.io/v1"
 
+GRANTED_TO = "vgateway.local/granted-to"
+"""The label of rights in other namespaces; its value is the gateway's own namespace."""
+
 KWOK = "kwok.x-k8s.io/node"
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a gateway may do on the host: in its namespace, and (as a rule: nothing) in the whole cluster."""
+    """What a gateway may do on the host: in its namespace, and (as a rule: nothing) in the cluster and other ones."""
 
     role: Sequence[dict[str, Any]] = ()
     cluster: Sequence[dict[str, Any]] = ()
+    elsewhere: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
 
 
 def host_namespace(name: str) -> str:
@@ -49,36 +53,36 @@ def tenant_objects(name: str, rules: Sequence[dict[str, Any]]) -> list[Obj]:
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
         _account(namespace, GATEWAY_ACCOUNT),
         _account(namespace, workload),
-        {
-            "apiVersion": RBAC,
-            "kind": "Role",
-            "metadata": {"name": GATEWAY_ACCOUNT, "namespace": namespace},
-            "rules": list(rules),
-        },
-        {
-            "apiVersion": RBAC,
-            "kind": "RoleBinding",
-            "metadata": {"name": GATEWAY_ACCOUNT, "namespace": namespace},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": GATEWAY_ACCOUNT},
-            "subjects": [{"kind": "ServiceAccount", "name": GATEWAY_ACCOUNT, "namespace": namespace}],
-        },
+        *_granted(name, "Role", {"name": GATEWAY_ACCOUNT, "namespace": namespace}, rules),
         gateway_service(name),
     ]
 
 
 def cluster_objects(name: str, rules: Sequence[dict[str, Any]]) -> list[Obj]:
-    """Return the rights of a gateway beyond its namespace, for configurations that cannot do without."""
+    """Return the rights of a gateway in the whole cluster, for configurations that cannot do without."""
+    return _granted(name, "ClusterRole", {"name": host_namespace(name)}, rules)
+
+
+def place_objects(name: str, namespace: str, rules: Sequence[dict[str, Any]]) -> list[Obj]:
+    """Return the rights of a gateway in another namespace, and that namespace."""
+    place = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    meta = {"name": host_namespace(name), "namespace": namespace, "labels": granted_to(name)}
+    return [place, *_granted(name, "Role", meta, rules)]
+
+
+def granted_to(name: str) -> dict[str, str]:
+    """Return the label by which a gateway's rights in other namespaces are found."""
+    return {GRANTED_TO: host_namespace(name)}
+
+
+def _granted(name: str, kind: str, meta: Obj, rules: Sequence[dict[str, Any]]) -> list[Obj]:
+    """Return rules and what gives them to the gateway."""
     subject = {"kind": "ServiceAccount", "name": GATEWAY_ACCOUNT, "namespace": host_namespace(name)}
-    meta = {"name": host_namespace(name)}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": meta["name"]}
+    binding = {"apiVersion": RBAC, "kind": f"{kind}Binding", "metadata": meta}
     return [
-        {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": meta, "rules": list(rules)},
-        {
-            "apiVersion": RBAC,
-            "kind": "ClusterRoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": meta["name"]},
-            "subjects": [subject],
-        },
+        {"apiVersion": RBAC, "kind": kind, "metadata": meta, "rules": list(rules)},
+        binding | {"roleRef": reference, "subjects": [subject]},
     ]
 
 

@@ -1,17 +1,28 @@
 """A virtual cluster's share of the host cluster: one namespace, one Role, one Service, and the token of its gateway."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from vgateway.local.errors import LocalError
 from vgateway.local.instance import Instance
-from vgateway.local.kubeapi import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, PODS, SERVICE_ACCOUNTS
+from vgateway.local.kubeapi import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    NAMESPACES,
+    PODS,
+    ROLE_BINDINGS,
+    ROLES,
+    SERVICE_ACCOUNTS,
+)
 from vgateway.local.kubeconfigs import kubeconfig, write_private
 from vgateway.local.manifests import (
     GATEWAY_ACCOUNT,
     Rights,
     cluster_objects,
     gateway_endpoints,
+    granted_to,
     host_namespace,
+    place_objects,
     tenant_objects,
     token_request,
 )
@@ -25,11 +36,13 @@ LEAVING_TAKES = 90.0
 def settle(instance: Instance, name: str, rights: Rights) -> str:
     """Make what the virtual cluster has on the host; return the ClusterIP of its Service."""
     applied = [instance.host_api.apply(manifest) for manifest in tenant_objects(name, rights.role)]
+    _without_other_rights(instance, name, rights)
     if rights.cluster:
         for manifest in cluster_objects(name, rights.cluster):
             instance.host_api.apply(manifest)
-    else:
-        _without_cluster_rights(instance, name)
+    for namespace, rules in rights.elsewhere.items():
+        for manifest in place_objects(name, namespace, rules):
+            instance.host_api.apply(manifest)
     return str(applied[-1]["spec"]["clusterIP"])
 
 
@@ -54,7 +67,7 @@ def ensure_gateway_credentials(instance: Instance, name: str, path: Path) -> Pat
 def leave_host(instance: Instance, name: str) -> None:
     """Remove the namespace and wait until it is gone. Raises LocalError when the host cluster does not manage that."""
     namespace, api = host_namespace(name), instance.host_api
-    _without_cluster_rights(instance, name)
+    _without_other_rights(instance, name, Rights())
     if api.get(NAMESPACES, namespace) is None:
         return
     # Their own grace periods have nothing left to wait for: whoever could talk to the tenant is gone.
@@ -64,6 +77,13 @@ def leave_host(instance: Instance, name: str) -> None:
         raise LocalError(f"the host namespace {namespace} did not go within {LEAVING_TAKES:.0f} s")
 
 
-def _without_cluster_rights(instance: Instance, name: str) -> None:
-    for resource in (CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES):
-        instance.host_api.call("DELETE", resource.path(name=host_namespace(name)))
+def _without_other_rights(instance: Instance, name: str, rights: Rights) -> None:
+    """Take away the rights beyond the namespace that an earlier configuration needed and this one does not."""
+    api, label = instance.host_api, ",".join(f"{key}={value}" for key, value in granted_to(name).items())
+    for resource in (CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES) if not rights.cluster else ():
+        api.call("DELETE", resource.path(name=host_namespace(name)))
+    for resource in (ROLE_BINDINGS, ROLES):
+        for found in api.ask("GET", f"{resource.path()}?labelSelector={quote(label)}")["items"]:
+            namespace = found["metadata"]["namespace"]
+            if namespace not in rights.elsewhere:
+                api.call("DELETE", resource.path(namespace, found["metadata"]["name"]))

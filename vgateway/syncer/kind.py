@@ -13,10 +13,11 @@ from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, V
 from vgateway.kube.ownership import owner_of
 from vgateway.kube.store import Change
 from vgateway.syncer.metadata import host_annotations, host_labels, host_metadata
+from vgateway.syncer.patch import cover
 from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.rules import Rule, pushed_fields
 from vgateway.syncer.steps import CreateHost, DeleteHost, Step
-from vgateway.syncer.view import View
+from vgateway.syncer.view import Place, View
 from vgateway.syncer.workqueue import Rank
 
 Seen = Mapping[str, int]
@@ -79,11 +80,12 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Which keys of a kind to look at when an object of ``resource`` on ``side`` changed."""
+    """Which keys of a kind to look at when an object of ``resource`` on ``side``, or in a place, changed."""
 
     side: Side
     resource: Resource
     keys: Callable[[Hint, View], Iterable[VirtualKey]]
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class Source:
     """A part of a collection that a kind reads: by default all of the tenant's, and what is labelled ours on the host.
 
     ``everything`` takes the host's objects of others too, ``labels`` is a selector on top, ``only`` is one object, and
-    ``may_lack`` says that the resource may come and go, as custom ones do.
+    ``may_lack`` says that the resource may come and go, as custom ones do. With a ``place`` it is a part of the host
+    that is followed by itself and looked up there, whatever else is read of the resource.
     """
 
     side: Side
@@ -100,6 +103,7 @@ class Source:
     labels: str = ""
     only: VirtualKey | None = None
     may_lack: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,15 @@ class Kind:
         Rights to cluster-scoped resources are apart: they need more than the one namespaced Role.
         """
         return {}
+
+    @property
+    def place_rights(self) -> Mapping[Place, Mapping[Resource, Rights]]:
+        """What the kind needs to do in places of the host beside its one namespace."""
+        return {}
+
+    def rests_on(self, key: VirtualKey, source: Source) -> bool:
+        """Say whether nothing can be decided about a key before a source has been listed that may be missing."""
+        return source.may_lack
 
     def host_words(self, key: VirtualKey, view: View) -> Mapping[str, str]:
         """Return host names that may occur in the host's messages about a key, and what the tenant calls them."""
@@ -302,6 +315,18 @@ class DerivedKind(Kind):
     def replaces(self, have: Obj, want: Obj) -> bool:
         """Say whether they differ in what cannot be changed, so that the object must be made anew."""
         return False
+
+    def difference(self, have: Obj, want: Obj) -> Obj:
+        """Return the merge patch that makes the object right; by default what others added to it stays."""
+        return cover(have, want)
+
+    def prepare(self, want: Obj, view: View) -> Iterator[Step]:
+        """Make what must be there before the object."""
+        return iter(())
+
+    def displaced(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:
+        """Act on an object that is not ours and has the key of one that should be there."""
+        return iter(())
 
     def let_go(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:
         """Act on an object that is being deleted and that nothing needs any more."""

@@ -5,6 +5,7 @@ Invariant: the marks that prove ownership are always ours, whatever the tenant w
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from vgateway.kube.names import Names, safe_concat, short_hash
 from vgateway.kube.objects import HostObj, Obj, Resource, VirtualObj, annotations, get_path, labels, uid, virtual_key
@@ -54,7 +55,7 @@ def host_annotations(names: Names, resource: Resource, virtual: VirtualObj) -> d
 
 
 def bookkeeping(own_labels: Iterable[str], own_annotations: Iterable[str]) -> dict[str, str]:
-    """Return the annotations that name the keys which came from the tenant, so that their removal can follow."""
+    """Return the annotations that name the keys which came from the original, so that their removal can follow."""
     return {
         MANAGED_LABELS: "\n".join(sorted(own_labels)),
         MANAGED_ANNOTATIONS: "\n".join(sorted(own_annotations)),
@@ -106,15 +107,15 @@ def owners_patch(view: View, host: HostObj) -> Obj:
     return {"ownerReferences": [*others, reference]}
 
 
-def metadata_patch(host: HostObj, host_labels_: Mapping[str, str], marks: Mapping[str, str]) -> Obj:
-    """Return the merge patch of a twin's metadata; empty if it is right.
+def metadata_patch(copy: Mapping[str, Any], labels_: Mapping[str, str], marks: Mapping[str, str]) -> Obj:
+    """Return the merge patch of a copy's metadata; empty if it is right.
 
-    A key that the tenant removed goes, if it came from the tenant; other keys are somebody else's.
+    A key that was removed from the original goes, if it came from there; other keys are somebody else's.
     """
-    listed = annotations(host)
-    wanted = {**marks, **bookkeeping(host_labels_, marks)}
+    listed = annotations(copy)
+    wanted = {**marks, **bookkeeping(labels_, marks)}
     changes = {
-        "labels": _map_patch(labels(host), host_labels_, listed.get(MANAGED_LABELS, "")),
+        "labels": _map_patch(labels(copy), labels_, listed.get(MANAGED_LABELS, "")),
         "annotations": _map_patch(listed, wanted, listed.get(MANAGED_ANNOTATIONS, "")),
     }
     return {name: patch for name, patch in changes.items() if patch}

@@ -23,7 +23,6 @@ from vgateway.kube.objects import (
 from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import DerivedKind, Kind, Pair, Seen, Side, SyncedKind, delete_host, look
 from vgateway.syncer.metadata import metadata_patch, owners_patch
-from vgateway.syncer.patch import cover
 from vgateway.syncer.rules import apply_rules
 from vgateway.syncer.steps import (
     CreateHost,
@@ -144,9 +143,10 @@ def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Ste
     have, want = kind.existing(key, view), kind.desired(key, view)
     if have is None:
         if want is not None:
-            yield from _make(kind, want)
+            yield from _make(kind, want, view)
     elif not kind.managed(have, view):
-        return
+        if want is not None:
+            yield from kind.displaced(key, have, view)
     elif is_deleting(have):
         if want is None:
             yield from kind.let_go(key, have, view)
@@ -154,12 +154,13 @@ def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Ste
         yield _unmake(kind, kind.place(key, view), have, "nothing needs it any more")
     elif kind.replaces(have, want):
         yield _unmake(kind, kind.place(key, view), have, "it must be made anew")
-        yield from _make(kind, want)
+        yield from _make(kind, want, view)
     else:
         yield from _adjust(kind, kind.place(key, view), have, want)
 
 
-def _make(kind: DerivedKind, want: Obj) -> Iterator[Step]:
+def _make(kind: DerivedKind, want: Obj, view: View) -> Iterator[Step]:
+    yield from kind.prepare(want, view)
     yield CreateHost(kind.resource, want) if kind.side is Side.HOST else CreateVirtual(kind.resource, want)
 
 
@@ -170,7 +171,7 @@ def _unmake(kind: DerivedKind, key: VirtualKey, have: Obj, why: str) -> DeleteHo
 
 
 def _adjust(kind: DerivedKind, key: VirtualKey, have: Obj, want: Obj) -> Iterator[Step]:
-    patch = cover(have, want)
+    patch = kind.difference(have, want)
     status = patch.pop("status", None)
     if kind.side is Side.HOST:
         if patch:

@@ -44,7 +44,7 @@ class Reconciler:
         view: View,
         applier: Applier,
         teller: Teller,
-        is_listed: Callable[[Kind], bool] = lambda _kind: True,
+        is_listed: Callable[[Kind, VirtualKey], bool] = lambda _kind, _key: True,
     ) -> None:
         self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.memory = Memory()
@@ -58,7 +58,7 @@ class Reconciler:
         """Bring one key's twins together."""
         name, key = work
         kind, now = self.kinds[name], self._view.now()
-        if not self._is_listed(kind):
+        if not self._is_listed(kind, key):
             return Done(LACKING_SECONDS)
         awaited = self.memory.waits(work, self._look)
         if awaited and not (self.memory.overdue(work, now) and await self._are_lost(awaited)):

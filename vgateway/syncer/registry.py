@@ -9,7 +9,7 @@ from vgateway.config.policies import Policies
 from vgateway.config.sync import Sync
 from vgateway.errors import ConfigError
 from vgateway.kube.objects import Resource
-from vgateway.syncer.kind import Kind, SyncedKind
+from vgateway.syncer.kind import Kind, Rights, SyncedKind
 from vgateway.syncer.kinds.backends import EndpointsKind, EndpointSliceKind
 from vgateway.syncer.kinds.claim import ClaimKind
 from vgateway.syncer.kinds.classes import PriorityClassKind, StorageClassKind
@@ -30,6 +30,7 @@ from vgateway.syncer.kinds.imported import (
 )
 from vgateway.syncer.kinds.ingress import INGRESSES_REFER, IngressKind
 from vgateway.syncer.kinds.kubernetes import KubernetesServiceKind
+from vgateway.syncer.kinds.mapped import MAPPED_CONFIGMAPS, MAPPED_SECRETS, MappedKind
 from vgateway.syncer.kinds.namespace import PodSecurityKind
 from vgateway.syncer.kinds.networkpolicy import NetworkPolicyKind
 from vgateway.syncer.kinds.node import NodeKind
@@ -68,6 +69,8 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
 }
 FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
     "events": (EventKind,),
+    "config_maps": (),
+    "secrets": (),
     "csi_drivers": (CSI_DRIVERS,),
     "ingress_classes": (INGRESS_CLASSES,),
     "priority_classes": (PRIORITY_CLASSES,),
@@ -93,6 +96,7 @@ def select(sync: Sync, policies: Policies) -> tuple[Kind, ...]:
     for _, name, switch, offers in _switches(sync):
         found += [_made(offer, switch, found, sync) for offer in offers.get(name, ())]
     found += customs(sync)
+    found += mapped(sync)
     if policies.pod_security_standard:
         found.append(PodSecurityKind())
     found += [_made(offer, sync, found, sync) for offer in ALWAYS]
@@ -122,6 +126,12 @@ def customs(sync: Sync) -> Iterator[Kind]:
             yield DefinitionKind(resource)
 
 
+def mapped(sync: Sync) -> Iterator[Kind]:
+    """Yield the kinds of what is shown by name; also those that show nothing, for they take back what was shown."""
+    yield MappedKind(MAPPED_CONFIGMAPS, sync.from_host.config_maps.name_rules)
+    yield MappedKind(MAPPED_SECRETS, sync.from_host.secrets.name_rules)
+
+
 def unsupported(sync: Sync) -> list[str]:
     """Return a line for every switch that was turned on by hand and has nothing behind it yet."""
     return [
@@ -147,21 +157,47 @@ KINDS = select(Sync(), Policies())
 
 def host_role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the one namespaced Role that the kinds need on the host."""
-    return _rules(kinds, namespaced=True)
+    return [*_rules(_rights(kinds, namespaced=True)), *_place_rules(kinds, "")]
 
 
 def host_cluster_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the ClusterRole that the kinds need on the host; empty as long as a Role is enough."""
-    return _rules(kinds, namespaced=False)
+    return _rules(_rights(kinds, namespaced=False))
 
 
-def _rules(kinds: Iterable[Kind], *, namespaced: bool) -> list[dict[str, Any]]:
-    verbs: dict[tuple[str, str], set[str]] = {}
+def host_place_rules(kinds: Sequence[Kind]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rules of the Roles that the kinds need in other namespaces of the host, by namespace."""
+    elsewhere = {place.namespace for kind in kinds for place in kind.place_rights if place.namespace}
+    return {namespace: _place_rules(kinds, namespace) for namespace in sorted(elsewhere)}
+
+
+def _rights(kinds: Iterable[Kind], *, namespaced: bool) -> Iterator[tuple[Resource, Rights]]:
     for kind in kinds:
         for resource, rights in kind.host_rights.items():
-            for subresource, allowed in rights.items() if resource.namespaced is namespaced else ():
-                name = f"{resource.plural}/{subresource}" if subresource else resource.plural
-                verbs.setdefault((resource.group, name), set()).update(allowed)
+            if resource.namespaced is namespaced:
+                yield resource, rights
+
+
+def _place_rules(kinds: Iterable[Kind], namespace: str) -> list[dict[str, Any]]:
+    """Return what is needed in one namespace: of all objects, and of single ones by their names."""
+    rights: dict[str, list[tuple[Resource, Rights]]] = {}
+    for kind in kinds:
+        for place, needed in kind.place_rights.items():
+            if place.namespace == namespace:
+                rights.setdefault(place.name, []).extend(needed.items())
+    return [
+        rule | ({"resourceNames": [name]} if name else {})
+        for name, needed in sorted(rights.items())
+        for rule in _rules(needed)
+    ]
+
+
+def _rules(needed: Iterable[tuple[Resource, Rights]]) -> list[dict[str, Any]]:
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for resource, rights in needed:
+        for subresource, allowed in rights.items():
+            name = f"{resource.plural}/{subresource}" if subresource else resource.plural
+            verbs.setdefault((resource.group, name), set()).update(allowed)
     return [
         {"apiGroups": [group], "resources": [name], "verbs": sorted(allowed)}
         for (group, name), allowed in sorted(verbs.items())

@@ -10,22 +10,35 @@ from vgateway.kube.names import Names
 from vgateway.kube.objects import HostObj, Obj, Resource
 from vgateway.kube.ownership import MANAGED_BY, owner_of
 from vgateway.syncer.kind import Index, Kind, Side, Source
+from vgateway.syncer.view import Place
 
 
 def sources_of(kind: Kind) -> tuple[Source, ...]:
     """Return what one kind reads; of what wakes it the usual part, unless it says otherwise."""
-    said = {(source.side, source.resource) for source in kind.reads}
-    waking = dict.fromkeys(Source(wake.side, wake.resource) for wake in kind.wakes)
-    return (*kind.reads, *(source for source in waking if (source.side, source.resource) not in said))
+    said = {(source.side, source.resource, source.place) for source in kind.reads}
+    waking = dict.fromkeys(Source(wake.side, wake.resource, place=wake.place) for wake in kind.wakes)
+    return (*kind.reads, *(one for one in waking if (one.side, one.resource, one.place) not in said))
 
 
 def all_sources(kinds: Sequence[Kind]) -> dict[tuple[Side, Resource], Source]:
-    """Return what to follow for all kinds together, one part of each collection."""
+    """Return what to follow for all kinds together, one part of each collection; places are apart."""
     found: dict[tuple[Side, Resource], Source] = {}
     for kind in kinds:
         for source in sources_of(kind):
-            at = (source.side, source.resource)
-            found[at] = union(found[at], source) if at in found else source
+            if source.place is None:
+                at = (source.side, source.resource)
+                found[at] = union(found[at], source) if at in found else source
+    return found
+
+
+def place_sources(kinds: Sequence[Kind]) -> dict[tuple[Resource, Place], Source]:
+    """Return what to follow of the host beside that, by place."""
+    found: dict[tuple[Resource, Place], Source] = {}
+    for kind in kinds:
+        for source in sources_of(kind):
+            if source.place is not None:
+                at = (source.resource, source.place)
+                found[at] = union(found[at], source) if at in found else source
     return found
 
 
@@ -49,6 +62,15 @@ def label_selector(source: Source, names: Names) -> str:
     mark = names.virtual_cluster if source.resource.namespaced else names.cluster_marker
     ours = [f"{MANAGED_BY}={mark}"] if source.side is Side.HOST and not source.everything else []
     return ",".join([*ours, *([source.labels] if source.labels else [])])
+
+
+def where_of(source: Source, names: Names) -> tuple[str, str]:
+    """Return the namespace of a source's list and watch, "" for all, and the one object's name, "" for many."""
+    if source.place is not None:
+        return source.place.namespace or names.host_namespace, source.place.name
+    if source.only is not None:
+        return source.only.namespace, source.only.name
+    return (names.host_namespace if source.side is Side.HOST and source.resource.namespaced else ""), ""
 
 
 def all_indexes(kinds: Sequence[Kind]) -> tuple[Index, ...]:

@@ -4,7 +4,7 @@ A view holds no state of its own; two decisions with equal stores see the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from vgateway.kube.names import Names
@@ -45,15 +45,30 @@ class Lookup(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A part of the host that is not ours: all of a namespace, or the one object of that ``name``.
+
+    The namespace "" is the virtual cluster's own.
+    """
+
+    namespace: str
+    name: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """Both sides as the stores have them. ``front`` holds the host Service of the virtual cluster."""
+    """Both sides as the stores have them.
+
+    ``front`` holds the host Service of the virtual cluster, ``places`` what is read of the host beside its namespace.
+    """
 
     settings: SyncerSettings
     virtual: Mapping[Resource, Lookup]
     host: Mapping[Resource, Lookup]
     front: Lookup
     now: Callable[[], float]
+    places: Mapping[tuple[Resource, Place], Lookup] = field(default_factory=dict)
 
     @property
     def names(self) -> Names:
@@ -68,6 +83,11 @@ class View:
     def host_obj(self, resource: Resource, key: HostKey) -> HostObj | None:
         """Return the host object among those labelled as ours, None if there is none."""
         found = self.host[resource].get(key.namespace, key.name)
+        return None if found is None else HostObj(found)
+
+    def place_obj(self, resource: Resource, place: Place, name: str) -> HostObj | None:
+        """Return the object of a place, whoever made it, None if there is none."""
+        found = self.places[resource, place].get(place.namespace or self.names.host_namespace, name)
         return None if found is None else HostObj(found)
 
     def on_virtual(self, resource: Resource, key: VirtualKey) -> bool:

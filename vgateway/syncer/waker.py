@@ -7,19 +7,21 @@ from vgateway.kube.objects import Resource, VirtualKey, is_deleting
 from vgateway.kube.store import Change
 from vgateway.syncer.kind import Hint, Kind, Side
 from vgateway.syncer.memory import Memory, Work
-from vgateway.syncer.view import View
+from vgateway.syncer.view import Place, View
 from vgateway.syncer.workqueue import Rank
 
 KeysOf = Callable[[Hint, View], Iterable[VirtualKey]]
 
 
-def wakes_of(kinds: Sequence[Kind], side: Side, resource: Resource) -> tuple[tuple[str, Rank, KeysOf], ...]:
+def wakes_of(
+    kinds: Sequence[Kind], side: Side, resource: Resource, place: Place | None = None
+) -> tuple[tuple[str, Rank, KeysOf], ...]:
     """Return what the kinds declare for one store: (kind, how urgent it can be, which of its keys)."""
     return tuple(
         (kind.name, kind.rank, wake.keys)
         for kind in kinds
         for wake in kind.wakes
-        if wake.side is side and wake.resource == resource
+        if wake.side is side and wake.resource == resource and wake.place == place
     )
 
 
