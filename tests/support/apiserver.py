@@ -30,10 +30,14 @@ def free_port() -> int:
 
 
 class ApiServer:
-    """One etcd and one kube-apiserver. The address, certificates and data survive ``kill`` and ``start``."""
+    """One etcd and one kube-apiserver. The address, certificates and data survive ``kill`` and ``start``.
 
-    def __init__(self, programs: Mapping[str, Path], directory: Path) -> None:
+    ``flags`` of the API server go over the usual ones; the next start takes them as they are then.
+    """
+
+    def __init__(self, programs: Mapping[str, Path], directory: Path, **flags: str) -> None:
         self._programs = programs
+        self.flags = {name.replace("_", "-"): value for name, value in flags.items()}
         self._directory = directory
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._etcd_port, self._peer_port, self.port = free_port(), free_port(), free_port()
@@ -132,13 +136,14 @@ class ApiServer:
             "service-account-key-file": self._directory / "sa.key",
             "service-account-signing-key-file": self._directory / "sa.key",
             "disable-admission-plugins": "ServiceAccount",
+            **self.flags,
         }
 
 
 @contextlib.contextmanager
-def running_apiserver(programs: Mapping[str, Path], directory: Path) -> Iterator[ApiServer]:
+def running_apiserver(programs: Mapping[str, Path], directory: Path, **flags: str) -> Iterator[ApiServer]:
     """Give a running API server around the body."""
-    server = ApiServer(programs, directory)
+    server = ApiServer(programs, directory, **flags)
     try:
         server.start()
         yield server

@@ -14,6 +14,8 @@ class Cable(AbstractAsyncContextManager["Cable"]):
         self._target = target
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
 
     async def __aenter__(self) -> Self:
         await self.mend()
@@ -37,8 +39,14 @@ class Cable(AbstractAsyncContextManager["Cable"]):
         for end in list(self._ends):
             end.transport.abort()
 
+    def hang(self) -> None:
+        """Carry nothing more on the connections there are, and let neither end know; new ones work."""
+        self._flows.clear()
+        self._flows = asyncio.Event()
+        self._flows.set()
+
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ends = {writer}
+        ends, flows = {writer}, self._flows
         self._ends.add(writer)  # before dialling: a cut in the meantime must reach it
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
@@ -47,8 +55,8 @@ class Cable(AbstractAsyncContextManager["Cable"]):
             if self._server is None or writer.transport.is_closing():
                 return
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_copy(reader, far_writer))
-                tasks.create_task(_copy(far_reader, writer))
+                tasks.create_task(_copy(reader, far_writer, flows))
+                tasks.create_task(_copy(far_reader, writer, flows))
         except OSError:
             return
         finally:
@@ -57,9 +65,10 @@ class Cable(AbstractAsyncContextManager["Cable"]):
             self._ends -= ends
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event) -> None:
     try:
         while piece := await reader.read(65536):
+            await flows.wait()
             writer.write(piece)
             await writer.drain()
     except OSError:

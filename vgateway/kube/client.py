@@ -16,13 +16,14 @@ from vgateway.errors import Status, api_error, status_body
 from vgateway.kube.credentials import Credentials
 from vgateway.kube.metrics import KubeMetrics
 from vgateway.kube.objects import Obj, Resource
-from vgateway.kube.transport import Answer, Transport, unreachable
+from vgateway.kube.transport import CALL_SECONDS, Answer, Transport, unreachable
 
 JSON = "application/json"
 # How long the server is asked to keep a watch; it ends cleanly then, and the next one goes on from there.
-WATCH_SECONDS = 300
-# Bookmarks come every one or two minutes: a watch that is silent for longer than this hangs.
-WATCH_IDLE_SECONDS = 200.0
+WATCH_SECONDS = 150
+# Bookmarks come every one or two minutes, except of Events, whose watch just ends: one that is silent for longer
+# than this hangs. A peer that vanished altogether is noticed sooner, by its kernel's silence (``connection``).
+WATCH_IDLE_SECONDS = 180.0
 WATCH_GRACE_SECONDS = 30.0
 # The longest that a server's Retry-After is heeded: a mistaken one must not stop us for days.
 MOST_PATIENCE_SECONDS = 120.0
@@ -47,13 +48,14 @@ class ApiClient:
         *,
         watch_seconds: int = WATCH_SECONDS,
         idle_seconds: float = WATCH_IDLE_SECONDS,
+        call_seconds: float = CALL_SECONDS,
         metrics: KubeMetrics | None = None,
     ) -> None:
         self.side = side
         self._watch_seconds = watch_seconds
         self._idle_seconds = idle_seconds
         self.metrics = metrics or KubeMetrics(CollectorRegistry())
-        self._transport = Transport(credentials, side)
+        self._transport = Transport(credentials, side, call_seconds=call_seconds)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -12,6 +12,9 @@ from vgateway.wire.heads import MalformedMessage
 from vgateway.wire.sockets import keep_alive
 from vgateway.wire.tls import TlsTransport
 
+# A peer that vanished is noticed within 55 s, whether we wait for it or it owes us acknowledgements. An API server
+# always reads, so that a peer with a full window is as good as gone.
+VANISHED = {"idle_seconds": 15, "interval_seconds": 10, "probes": 3, "unacknowledged_seconds": 45}
 # So much of a body may wait for its reader before the server is made to wait.
 AHEAD_BYTES = 1 << 20
 
@@ -153,12 +156,12 @@ async def connect(host: str, port: int, tls: ssl.SSLContext | None, server_name:
     connection = Connection()
     if tls is None:
         plain, _ = await loop.create_connection(lambda: connection, host, port)
-        keep_alive(plain)
+        keep_alive(plain, **VANISHED)
         return connection
     # Not the loop's own TLS: that of asyncio holds 600 KB for a quiet watch.
     secured = TlsTransport(loop, tls, connection, server_side=False, server_hostname=server_name or host)
     plain, _ = await loop.create_connection(lambda: secured, host, port)
-    keep_alive(plain)
+    keep_alive(plain, **VANISHED)
     assert secured.opened is not None
     try:
         await secured.opened

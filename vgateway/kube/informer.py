@@ -31,6 +31,7 @@ from vgateway.kube.listwatch import (
     Started,
     Swap,
     Unstage,
+    Vanish,
     Waited,
     Watch,
     WatchEnded,
@@ -41,11 +42,17 @@ from vgateway.kube.store import Change, Store, Transform, drop_managed_fields, k
 
 log = structlog.get_logger(__name__)
 
+# A watch that lasted so long has done its work, though nothing happened.
+BRIEF_SECONDS = 30.0
+
 Wake = Callable[[Change], None]
 
 
 class Informer:
-    """Follows one collection of one side: a runnable, ready once its store holds the first list."""
+    """Follows one collection of one side: a runnable, ready once its store holds the first list.
+
+    ``present`` says whether the side serves the resource at all, as far as is known.
+    """
 
     def __init__(
         self,
@@ -64,6 +71,7 @@ class Informer:
         self.name = f"{client.side} {resource.plural}" + (f" in {namespace}" if namespace else "")
         self.ready = asyncio.Event()
         self.store = Store(resource, transform)
+        self.present = False
         self._client = client
         self._resource = resource
         self._namespace = namespace
@@ -73,6 +81,7 @@ class Informer:
         self._machine = ListWatch(page=page, streaming=streaming)
         self._wakes: list[Wake] = []
         self._relisted: list[Callable[[], None]] = []
+        self._failing = False
         self._metrics = client.metrics
 
     def subscribe(self, wake: Wake) -> None:
@@ -117,10 +126,16 @@ class Informer:
                 changes = self.store.swap()
                 self._metrics.lists.labels(self.name).inc()
                 log.debug("listed", informer=self.name, objects=len(self.store), changed=len(changes))
+                self._recovered()
+                self.present = True
                 self.ready.set()
                 for relisted in self._relisted:
                     relisted()
                 return changes
+            case Vanish():
+                log.warning("the resource is gone", informer=self.name, objects=len(self.store))
+                self.present = False
+                return self.store.swap()
         return ()
 
     def _tell(self, changes: Iterable[Change | None]) -> None:
@@ -143,23 +158,35 @@ class Informer:
         try:
             found = await self._client.list(self._resource, self._namespace, **self._selectors, **list_query(call))
         except ApiError as error:
-            log.warning("list failed", informer=self.name, code=error.code, error=str(error))
-            self._metrics.failures.labels(self.name, str(error.code)).inc()
+            self._failed("list failed", error)
             return ListFailed(error.code, error.retry_after)
         meta = found.get("metadata") or {}
         return Listed(found.get("items") or (), meta.get("resourceVersion", ""), meta.get("continue", ""))
 
     async def _watch(self, call: Watch) -> Input:
+        began = asyncio.get_running_loop().time()
         events = self._client.watch(self._resource, self._namespace, **self._selectors, **watch_query(call))
         try:
             async with aclosing(events):
                 async for event in events:
+                    self._recovered()
                     self._take(Observed(event["type"], event["object"]))
         except ApiError as error:
-            log.info("watch failed", informer=self.name, code=error.code, error=str(error))
-            self._metrics.failures.labels(self.name, str(error.code)).inc()
+            self._failed("watch failed", error)
             return WatchFailed(error.code, error.retry_after)
-        return WatchEnded()
+        return WatchEnded(brief=asyncio.get_running_loop().time() - began < BRIEF_SECONDS)
+
+    def _failed(self, what: str, error: ApiError) -> None:
+        """Say so once; a server that is down for an hour is one line, not thousands."""
+        say = log.debug if self._failing else log.warning
+        self._failing = True
+        say(what, informer=self.name, code=error.code, error=str(error))
+        self._metrics.failures.labels(self.name, str(error.code)).inc()
+
+    def _recovered(self) -> None:
+        if self._failing:
+            self._failing = False
+            log.info("follows again", informer=self.name)
 
 
 def selectors(label_selector: str, field_selector: str) -> dict[str, str]:

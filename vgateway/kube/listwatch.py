@@ -4,7 +4,8 @@
 ``BackOff``). No loop, clock or chance in here.
 
 Guarantees: readers keep the old content until a new list is whole; after a gap the list makes up for what was
-missed; a lost watch goes on from the last version seen; every failure waits before the next call.
+missed; a lost watch goes on from the last version seen; every failure waits before the next call. A resource that was
+there and is denied for long enough is gone with all its objects, as when its definition was deleted.
 Assumption: versions are opaque; the only ones used are those this server gave.
 """
 
@@ -15,10 +16,14 @@ from vgateway.kube.objects import Obj
 
 PAGE = 500
 # A version can itself be the trouble (a store restored from a backup): after so many watches that the server failed,
-# or let hang, look at everything. One that could not be reached says nothing about the version.
+# or let hang, look at everything. One that could not be reached, or has too much to do, says nothing about the version.
 DOUBTS = 5
-UNREACHABLE = 503
+BUSY = (429, 503)
 EXPIRED = 410
+# A server that is starting may deny a custom resource for a moment; one that does so in so many lists in a row,
+# which is for some ten seconds, means it.
+DENIALS = 6
+ABSENT = 404
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
@@ -54,7 +59,9 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class WatchEnded:
-    """The server ended the watch cleanly."""
+    """The server ended the watch cleanly; ``brief`` says that it was sooner than anybody asked for."""
+
+    brief: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,11 @@ class Unstage:
 @dataclass(frozen=True, slots=True)
 class Swap:
     """Make the collected objects the content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vanish:
+    """The resource itself is gone: make nothing the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,7 @@ class BackOff:
 
 
 Call = List | Watch | BackOff
-Action = Stage | Unstage | Swap | Put | Remove | Call
+Action = Stage | Unstage | Swap | Vanish | Put | Remove | Call
 
 
 class ListWatch:
@@ -145,6 +157,8 @@ class ListWatch:
         self._version = ""  # "" = nothing to go on from: list
         self._failures = 0
         self._doubts = 0
+        self._denials = 0
+        self._known = False  # the resource has been listed
         self._unpaged = False  # a page's token expired: the next list comes in one piece
         self._filling = False  # a streamed list is under way
         self._fruitful = False  # the present watch has delivered something
@@ -161,7 +175,7 @@ class ListWatch:
             case Observed():
                 return self._observed(event)
             case WatchEnded():
-                return self._watch_ended()
+                return self._watch_ended(event)
             case WatchFailed():
                 return self._watch_failed(event)
 
@@ -187,12 +201,15 @@ class ListWatch:
         return self._next_call()
 
     def _all_is_well(self) -> None:
-        self._failures = self._doubts = 0
+        self._failures = self._doubts = self._denials = 0
+        self._known = True
 
     def _list_failed(self, failed: ListFailed) -> list[Action]:
         # Only a token can expire in a list: what had come by then belongs to another time than what is to come.
         self._unpaged = failed.code == EXPIRED
-        return [Unstage(), self._back_off(failed.retry_after)]
+        self._denials = self._denials + 1 if failed.code == ABSENT else 0
+        gone: list[Action] = [Vanish()] if self._known and self._denials == DENIALS else []
+        return [Unstage(), *gone, self._back_off(failed.retry_after)]
 
     def _observed(self, event: Observed) -> list[Action]:
         version = event.obj.get("metadata", {}).get("resourceVersion", "")
@@ -220,9 +237,9 @@ class ListWatch:
             return [Swap()]
         return []
 
-    def _watch_ended(self) -> list[Action]:
-        if self._filling or not self._fruitful:
-            # Ended without a word: a server that does so each time must not be asked in a loop.
+    def _watch_ended(self, ended: WatchEnded) -> list[Action]:
+        if self._filling or (ended.brief and not self._fruitful):
+            # Ended at once and without a word: a server that does so each time must not be asked in a loop.
             return self._watch_failed(WatchFailed(0))
         return [self._next_call()]
 
@@ -232,7 +249,7 @@ class ListWatch:
             self._streaming = self._filling = False
             return [*undo, self._next_call()]
         self._filling = False
-        self._doubts += failed.code != UNREACHABLE
+        self._doubts += failed.code not in BUSY
         if failed.code == EXPIRED or self._doubts >= DOUBTS:
             self._version = ""
         return [*undo, self._back_off(failed.retry_after)]

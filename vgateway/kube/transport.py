@@ -18,6 +18,7 @@ from vgateway.kube.credentials import Credentials
 from vgateway.wire.heads import MalformedMessage
 
 CONNECT_SECONDS = 10.0
+# As long as kube-apiserver itself gives a request, its webhooks included.
 CALL_SECONDS = 60.0
 # Calls at a time; watches have connections of their own beside these.
 CALLS = 256
@@ -37,9 +38,10 @@ class Answer:
 class Transport:
     """Connections to one API server, opened when they are needed."""
 
-    def __init__(self, credentials: Credentials, side: str) -> None:
+    def __init__(self, credentials: Credentials, side: str, *, call_seconds: float = CALL_SECONDS) -> None:
         self._credentials = credentials
         self._side = side
+        self._call_seconds = call_seconds
         place = urlsplit(credentials.server)
         self._host = place.hostname or ""
         self._port = place.port or (443 if credentials.ssl_context else 80)
@@ -56,12 +58,16 @@ class Transport:
         """Make one call and return its answer, whatever its code."""
         request = self._request(method, target, content_type, body)
         with _reaching(self._side):
-            async with self._slots, asyncio.timeout(CALL_SECONDS):
-                connection = await self._take()
-                try:
-                    response, content = await connection.call(request)
-                finally:
-                    self._give_back(connection)
+            try:
+                async with self._slots, asyncio.timeout(self._call_seconds):
+                    connection = await self._take()
+                    try:
+                        response, content = await connection.call(request)
+                    finally:
+                        self._give_back(connection)
+            except TimeoutError:
+                self._distrust_idle()
+                raise
         assert response.head is not None
         return Answer(response.head.status, content, response.header(b"retry-after"))
 
@@ -75,7 +81,7 @@ class Transport:
         with _reaching(self._side):
             connection = await self._connect()
             try:
-                async with asyncio.timeout(CALL_SECONDS):
+                async with asyncio.timeout(self._call_seconds):
                     response = await connection.begin(request)
                 assert response.head is not None
                 code, retry_after = response.head.status, response.header(b"retry-after")
@@ -128,6 +134,11 @@ class Transport:
         """Close what a burst has left over; the server would, and we would not notice."""
         oldest = asyncio.get_running_loop().time() - KEEPALIVE_SECONDS
         while self._idle and self._idle[0].idle_since < oldest:
+            self._drop(self._idle.popleft())
+
+    def _distrust_idle(self) -> None:
+        """Drop what has been idle: where one peer fell silent, the others have too, and each would cost a time-out."""
+        while self._idle:
             self._drop(self._idle.popleft())
 
     async def _connect(self) -> Connection:

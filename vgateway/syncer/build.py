@@ -27,7 +27,8 @@ from vgateway.syncer.registry import KINDS
 from vgateway.syncer.resources import PODS
 from vgateway.syncer.settings import SyncerSettings
 from vgateway.syncer.view import View
-from vgateway.syncer.waker import Waker, wakes_of
+from vgateway.syncer.waker import Waker, every_key, wakes_of
+from vgateway.syncer.workqueue import Rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ def build_syncer(
     for (resource, place), informer in caches.places.items():
         wakes = wakes_of(kinds, Side.HOST, resource, place)
         informer.subscribe(Waker(Side.HOST, resource, wakes, view, reconciler.memory, controller.wake))
+    for kind in kinds:
+        for informer in caches.lacked_by(kind):
+            informer.on_list(partial(_look_at_all, kind, view, controller))
     virtual_pods, host_pods = caches.followed[Side.VIRTUAL, PODS], caches.followed[Side.HOST, PODS]
     explainer = Explainer(kinds, view, reconciler.memory, reconciler.journal)
     return Syncer(virtual_pods, host_pods, controller, view, explainer, (caches.runnables(), (controller,)))
@@ -74,3 +78,9 @@ def build_syncer(
 def _look_again(reconciler: Reconciler, controller: Controller, side: Side, resource: Resource) -> None:
     for work in reconciler.relisted(side, resource):
         controller.wake(work)
+
+
+def _look_at_all(kind: Kind, view: View, controller: Controller) -> None:
+    """Look at what had to wait for a resource that a side lacked."""
+    for key in every_key(kind, view):
+        controller.wake((kind.name, key), Rank.REPORTED)

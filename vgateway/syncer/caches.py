@@ -67,7 +67,11 @@ class Caches:
 
     def is_listed(self, kind: Kind, key: VirtualKey) -> bool:
         """Say whether everything has been listed that a decision about a key rests on."""
-        return all(self._of(one).ready.is_set() for one in self.lacking[kind.name] if kind.rests_on(key, one))
+        return all(_is_known(one, self._of(one)) for one in self.lacking[kind.name] if kind.rests_on(key, one))
+
+    def lacked_by(self, kind: Kind) -> Iterator[Informer]:
+        """Go through the informers that a kind may have to wait for."""
+        return (self._of(one) for one in self.lacking[kind.name])
 
     def runnables(self) -> tuple[Runnable, ...]:
         """Return what must run."""
@@ -109,6 +113,11 @@ def _informer(client: ApiClient, source: Source, settings: SyncerSettings, chanc
     if source.place is not None:
         found.name = f"host {source.resource.plural} {namespace}/{name or '*'}"
     return found
+
+
+def _is_known(source: Source, informer: Informer) -> bool:
+    """What the tenant's cluster does not serve any more it has none of; a host that does not can be given none."""
+    return informer.ready.is_set() and (informer.present or source.side is Side.VIRTUAL)
 
 
 def _lookups(informers: Mapping[tuple[Side, Resource], Informer], side: Side) -> dict[Resource, Lookup]:

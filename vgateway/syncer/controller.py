@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
-from vgateway.errors import ApiError
+from vgateway.errors import ApiError, TooManyRequests
 from vgateway.kube.backoff import Backoff
 from vgateway.syncer.memory import Work
 from vgateway.syncer.metrics import SyncerMetrics
@@ -112,7 +112,7 @@ class Controller:
     def _succeeded(self, work: Work, done: Done) -> None:
         now = _now()
         if done.writes:
-            self.pace.went_well()
+            self.pace.went_well(now)
         self.queue.forget(work)
         self._metrics.ended(work[0], "done")
         self._reconciler.journal.went_well(work)
@@ -152,7 +152,8 @@ class Controller:
     def _slow_down(self, verdict: Verdict, error: Exception, now: float) -> None:
         self._metrics.throttled.labels(verdict.name).inc()
         asked = error.retry_after if isinstance(error, ApiError) else None
-        if self.pace.slow_down(now, asked) and now >= self._silent_until:
+        too_many = isinstance(error, TooManyRequests)
+        if self.pace.slow_down(now, asked, too_many=too_many) and now >= self._silent_until:
             self._silent_until = now + SAY_AGAIN_SECONDS
             log.warning(
                 "slowing down",

@@ -23,9 +23,6 @@ from vgateway.syncer.words import host_refusal, in_virtual_words
 
 log = structlog.get_logger(__name__)
 
-# How often to look whether a side has a resource that it lacked; only while it has objects to decide about.
-LACKING_SECONDS = 5.0
-
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -59,7 +56,7 @@ class Reconciler:
         name, key = work
         kind, now = self.kinds[name], self._view.now()
         if not self._is_listed(kind, key):
-            return Done(LACKING_SECONDS)
+            return Done()  # every key is looked at when the resource comes
         awaited = self.memory.waits(work, self._look)
         if awaited and not (self.memory.overdue(work, now) and await self._are_lost(awaited)):
             return Done(PATIENCE_SECONDS)

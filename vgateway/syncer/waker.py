@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from vgateway.kube.objects import Resource, VirtualKey, is_deleting
-from vgateway.kube.store import Change
-from vgateway.syncer.kind import Hint, Kind, Side
+from vgateway.kube.store import Change, key_of
+from vgateway.syncer.kind import Hint, Kind, Side, Wake
 from vgateway.syncer.memory import Memory, Work
-from vgateway.syncer.view import Place, View
+from vgateway.syncer.view import Lookup, Place, View
 from vgateway.syncer.workqueue import Rank
 
 KeysOf = Callable[[Hint, View], Iterable[VirtualKey]]
@@ -23,6 +25,22 @@ def wakes_of(
         for wake in kind.wakes
         if wake.side is side and wake.resource == resource and wake.place == place
     )
+
+
+def every_key(kind: Kind, view: View) -> set[VirtualKey]:
+    """Return all keys of a kind that the objects of its own resource stand for, wherever they are."""
+    found: set[VirtualKey] = set()
+    for wake in kind.wakes:
+        if wake.resource == kind.resource:
+            for obj in _store_of(wake, view):
+                found.update(wake.keys(Hint(Change(key_of(obj), None, orjson.dumps(obj))), view))
+    return found
+
+
+def _store_of(wake: Wake, view: View) -> Lookup:
+    if wake.place is not None:
+        return view.places[wake.resource, wake.place]
+    return (view.virtual if wake.side is Side.VIRTUAL else view.host)[wake.resource]
 
 
 def rank_of(side: Side, hint: Hint) -> Rank:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from vgateway.kube.listwatch import (
+    DENIALS,
     DOUBTS,
     INITIAL_EVENTS_END,
     BackOff,
@@ -20,6 +21,7 @@ from vgateway.kube.listwatch import (
     Started,
     Swap,
     Unstage,
+    Vanish,
     Waited,
     Watch,
     WatchEnded,
@@ -116,10 +118,11 @@ def test_after_many_failures_the_version_itself_is_doubted() -> None:
     assert machine.on(Waited()) == [List(500)]
 
 
-def test_a_server_that_is_down_for_long_is_not_made_to_list_everything() -> None:
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_server_that_is_down_or_busy_for_long_is_not_made_to_list_everything(code: int) -> None:
     machine = watching()
     for _ in range(DOUBTS * 3):
-        play(machine, WatchFailed(503))
+        play(machine, WatchFailed(code))
         assert machine.on(Waited()) == [Watch("7")]
 
 
@@ -129,6 +132,34 @@ def test_a_watch_that_ends_without_a_word_is_not_asked_for_in_a_loop() -> None:
     assert machine.on(WatchEnded()) == [BackOff(1)]
     assert machine.on(Waited()) == [Watch("7")]
     assert machine.on(WatchEnded()) == [BackOff(2)]
+
+
+def test_a_watch_that_lasted_may_have_had_nothing_to_say() -> None:
+    machine = watching()
+    for _ in range(DOUBTS * 2):
+        assert machine.on(WatchEnded(brief=False)) == [Watch("7")]
+
+
+def test_a_resource_that_was_there_and_is_denied_again_and_again_is_gone_with_its_objects() -> None:
+    machine = watching()
+    play(machine, WatchFailed(410), Waited())
+    for turn in range(1, DENIALS + 3):
+        gone = [Vanish()] if turn == DENIALS else []
+        assert machine.on(ListFailed(404)) == [Unstage(), *gone, BackOff(1 + turn)]
+        assert machine.on(Waited()) == [List(500)]
+    assert machine.on(Listed([pod("a")], "9")) == [Stage([pod("a")]), Swap(), Watch("9")]
+
+
+def test_what_never_was_there_is_waited_for_and_other_failures_in_between_prove_nothing() -> None:
+    lacking = ListWatch()
+    lacking.on(Started())
+    for turn in range(1, DENIALS * 2):
+        assert lacking.on(ListFailed(404)) == [Unstage(), BackOff(turn)]
+    unsure = watching()
+    play(unsure, WatchFailed(410), Waited())
+    for _ in range(DENIALS):
+        assert Vanish() not in unsure.on(ListFailed(404))
+        assert Vanish() not in unsure.on(ListFailed(503))
 
 
 @pytest.mark.parametrize("code", [403, 404, 429, 500, 503, 504])
