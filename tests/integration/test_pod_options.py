@@ -85,21 +85,24 @@ def test_a_pod_runs_the_mapped_image_with_the_enforced_tolerations_and_shows_its
     assert not [one for one in own["tolerations"] if one in TOLERATIONS]
 
 
-def test_resources_change_in_place(optional: Kubectl, host: Kubectl, place: str) -> None:
-    nowhere = {"nodeSelector": {"nowhere": "at-all"}}
-    pod = shell_pod("big", container(resources={"requests": {"cpu": "50m"}}), **nowhere)
-    optional.apply(with_namespace(pod, place))
-    before = eventually(lambda: copy_of(host, "pods", "big", place))
+def test_the_resources_of_a_running_pod_change_in_place(optional: Kubectl, host: Kubectl, place: str) -> None:
+    before = {"requests": {"cpu": "50m", "memory": "20Mi"}, "limits": {"cpu": "100m", "memory": "40Mi"}}
+    optional.apply(with_namespace(shell_pod("big", container(resources=before)), place))
+    optional.ok("wait", "-n", place, "pod/big", "--for=condition=Ready", "--timeout=180s")
+    uid = copy_of(host, "pods", "big", place)["metadata"]["uid"]
 
-    change = {"spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": "60m"}}}]}}
+    after = {"requests": {"cpu": "60m", "memory": "20Mi"}, "limits": {"cpu": "200m", "memory": "60Mi"}}
+    change = {"spec": {"containers": [{"name": "main", "resources": after}]}}
     arguments = ("--subresource", "resize", "--type", "strategic", "-p", orjson.dumps(change).decode())
     optional.ok("patch", "pod", "big", "-n", place, *arguments)
 
-    after = eventually(
-        lambda: copy_of(host, "pods", "big", place),
-        lambda found: found["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "60m"}},
-    )
-    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    def seen() -> dict[str, Any]:
+        status: dict[str, Any] = optional.json("get", "pod", "big", "-n", place)["status"]["containerStatuses"][0]
+        return status
+
+    changed = eventually(seen, lambda status: status["resources"] == after)
+    assert changed["restartCount"] == 0
+    assert copy_of(host, "pods", "big", place)["metadata"]["uid"] == uid
 
 
 def test_the_standard_is_enforced_and_comes_back_when_a_tenant_takes_it_off(optional: Kubectl, place: str) -> None:

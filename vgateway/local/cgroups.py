@@ -33,12 +33,6 @@ def hierarchies(mounts: str) -> list[Hierarchy]:
     return found
 
 
-def unified(mounts: str) -> bool:
-    """Say whether version 2 rules alone."""
-    kinds = {line.split()[2] for line in mounts.splitlines()}
-    return "cgroup2" in kinds and "cgroup" not in kinds
-
-
 def mounted() -> str:
     """Return what is mounted, as the kernel tells it."""
     return Path("/proc/self/mounts").read_text()

@@ -79,14 +79,13 @@ def containerd_config(files: NodeFiles) -> str:
 
 
 def kubelet_config(
-    files: NodeFiles, addresses: Addresses, *, authority: Path, certificate: Path, key: Path, group: str = ""
+    files: NodeFiles, addresses: Addresses, *, authority: Path, certificate: Path, key: Path, group: str
 ) -> dict[str, Any]:
     """Return the kubelet's configuration.
 
-    ``group`` is the control group below which it sorts pods by quality of service; without one it sorts nothing, and
-    containers stay in the group of their containerd.
+    ``group`` is the control group below which it sorts pods by quality of service. Each pod must have one of its own:
+    a kubelet without them dies of the first resize in place, for it looks into the group of the pod.
     """
-    groups = {"cgroupsPerQOS": True, "cgroupRoot": f"/{group}"} if group else {"cgroupsPerQOS": False}
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -108,7 +107,8 @@ def kubelet_config(
         "podLogsDir": str(files.directory / "pods"),
         "volumePluginDir": str(files.directory / "volume-plugins"),
         "cgroupDriver": "cgroupfs",
-        **groups,
+        "cgroupsPerQOS": True,
+        "cgroupRoot": f"/{group}",
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,
         "failSwapOn": False,

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 
 from vgateway.local.addresses import PROXY_HEALTH_PORT, Addresses, node_name
-from vgateway.local.cgroups import end_group, mounted, unified
+from vgateway.local.cgroups import end_group
 from vgateway.local.errors import LocalError
 from vgateway.local.files import write_file
 from vgateway.local.hostcluster import user_kubeconfig, write_user_kubeconfig
@@ -111,7 +111,7 @@ def _kubelet(instance: Instance, index: int) -> tuple[str, tuple[str, ...], Path
         authority=authority.files.certificate,
         certificate=server.certificate,
         key=server.key,
-        group=instance.group(name) if unified(mounted()) else "",
+        group=instance.group(name),
     )
     credentials = write_user_kubeconfig(
         instance, files.directory / "kubelet.kubeconfig", name, Identity(f"system:node:{name}", ("system:nodes",))

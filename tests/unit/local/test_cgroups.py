@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from vgateway.local.cgroups import Hierarchy, hierarchies, members, unified
+from vgateway.local.cgroups import Hierarchy, hierarchies, members
 
 HYBRID = """\
 proc /proc proc rw 0 0
@@ -9,7 +9,6 @@ cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0
 cgroup /sys/fs/cgroup/cpuset cgroup rw,relatime,cpuset 0 0
 cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime 0 0
 """
-UNIFIED = "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n"
 
 
 def test_every_hierarchy_is_found_and_the_one_that_needs_cpus_is_known() -> None:
@@ -18,12 +17,6 @@ def test_every_hierarchy_is_found_and_the_one_that_needs_cpus_is_known() -> None
         Hierarchy(Path("/sys/fs/cgroup/cpuset"), cpus=True),
         Hierarchy(Path("/sys/fs/cgroup/unified")),
     ]
-
-
-def test_version_two_rules_alone_only_without_version_one() -> None:
-    assert unified(UNIFIED)
-    assert not unified(HYBRID)
-    assert not unified("proc /proc proc rw 0 0\n")
 
 
 def test_members_are_those_of_the_group_and_of_all_below(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ FILES = NodeFiles(Path("/home/nodes/node-1"), Path("/run/vgateway/251/node-1"))
 ADDRESSES = Addresses(251, rooted=True)
 
 
-def kubelet(group: str = "") -> dict[str, object]:
+def kubelet() -> dict[str, object]:
     pem = Path("x.pem")
-    return kubelet_config(FILES, ADDRESSES, authority=pem, certificate=pem, key=pem, group=group)
+    return kubelet_config(FILES, ADDRESSES, authority=pem, certificate=pem, key=pem, group="vgw251/node-1")
 
 
 def test_all_that_containerd_keeps_is_the_nodes_own() -> None:
@@ -38,9 +38,9 @@ def test_the_kubelet_asks_the_api_server_who_calls_and_what_they_may() -> None:
     assert config["readOnlyPort"] == 0
 
 
-def test_pods_are_sorted_by_quality_of_service_only_in_a_group_of_the_nodes_own() -> None:
-    assert kubelet()["cgroupsPerQOS"] is False
-    assert kubelet("vgw251/node-1")["cgroupRoot"] == "/vgw251/node-1"
+def test_every_pod_has_a_control_group_below_the_nodes_own() -> None:
+    assert kubelet()["cgroupsPerQOS"] is True
+    assert kubelet()["cgroupRoot"] == "/vgw251/node-1"
 
 
 def test_kube_proxy_leaves_the_machines_limits_alone() -> None:
