@@ -41,7 +41,7 @@ def optional(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> It
     """The kubectl of a tenant whose virtual cluster has options for pods."""
     configuration: Path = tmp_path_factory.mktemp("config") / "vcluster.yaml"
     configuration.write_text(CONFIGURATION)
-    clusters.up(NAME, "--config", str(configuration))
+    clusters.local("up", NAME, "--config", str(configuration))
     yield clusters.tenant(NAME)
     clusters.local("down", NAME)
 

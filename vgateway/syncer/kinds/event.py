@@ -12,8 +12,8 @@ from vgateway.kube.names import short_hash
 from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, is_deleting, labels, uid
 from vgateway.kube.ownership import PREFIX, owner_of
 from vgateway.syncer.kind import READ, DerivedKind, Hint, Index, Rights, Side, Source, Wake, same_key
-from vgateway.syncer.kinds.references import references
-from vgateway.syncer.resources import EVENTS, NAMESPACES, PODS
+from vgateway.syncer.kinds.wording import words_about
+from vgateway.syncer.resources import EVENTS, NAMESPACES
 from vgateway.syncer.view import BY_INVOLVED, View
 from vgateway.syncer.words import in_virtual_words
 from vgateway.syncer.workqueue import Rank
@@ -68,11 +68,7 @@ class Subject:
 
     def words(self, view: View) -> Mapping[str, str]:
         """Return what the host may call things in the message, and what they are to the tenant."""
-        meta = self.virtual["metadata"]
-        names = [meta["name"], *(name for _, name in references(self.virtual) if self.resource is PODS)]
-        known = {view.names.host_name(name, meta["namespace"]): name for name in names}
-        full = {f"{view.names.host_namespace}/{host}": f"{meta['namespace']}/{name}" for host, name in known.items()}
-        return known | full | {uid(self.host): uid(self.virtual)}
+        return words_about(self.resource, self.virtual, self.host, view)
 
     def reference(self, involved: Mapping[str, Any]) -> Obj:
         """Return the reference to the tenant's object; the field that it points at stays."""

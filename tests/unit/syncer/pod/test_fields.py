@@ -2,7 +2,16 @@ import pytest
 
 from tests.unit.syncer.world import NAMES, a_pod
 from vgateway.kube.objects import Obj, VirtualObj
-from vgateway.syncer.kinds.pod.fields import ANNOTATIONS, LABELS, NAME, UID, downward_lines, host_field_path, identity
+from vgateway.syncer.kinds.pod.fields import (
+    ANNOTATIONS,
+    LABELS,
+    NAME,
+    UID,
+    downward_lines,
+    host_field_path,
+    identity,
+    quoted,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +35,11 @@ def test_what_a_pod_asks_about_itself_is_answered_in_the_tenants_names(path: str
 
 def test_labels_are_written_as_the_downward_api_does() -> None:
     assert downward_lines({"b": 'q"uote', "a": "1"}) == 'a="1"\nb="q\\"uote"'
+
+
+def test_what_cannot_be_printed_is_escaped_as_go_does() -> None:
+    text = 'tab\t nul\x00 del\x7f back\\slash "q" é 漢 nbsp\u00a0 tag\U000e0001'
+    assert quoted(text) == (r'"tab\t nul\x00 del\x7f back\\slash \"q\" é 漢 nbsp\u00a0 tag\U000e0001"')
 
 
 def test_a_pod_of_a_cluster_within_this_one_keeps_its_own_identity() -> None:

@@ -13,11 +13,11 @@ from vgateway.syncer.kinds.configmap import ConfigMapKind
 from vgateway.syncer.kinds.namespace import PodSecurityKind, security_labels
 from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.pod.classes import host_classes
-from vgateway.syncer.kinds.pod.needs import lacks
+from vgateway.syncer.kinds.pod.needs import missing
 from vgateway.syncer.kinds.pod.spec import host_spec
-from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, PODS
+from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, PODS, PRIORITYCLASSES, RUNTIMECLASSES
 from vgateway.syncer.settings import tolerations_of
-from vgateway.syncer.steps import PatchHost, PatchVirtual, Tell
+from vgateway.syncer.steps import PatchHost, PatchVirtual, Requeue, Tell
 
 KEY = VirtualKey("default", "web")
 MAP = {"translateImage": {"nginx:1": "mirror.example/nginx:1"}}
@@ -50,6 +50,12 @@ def test_an_image_of_the_map_runs_as_its_other_and_every_other_as_it_is() -> Non
     spec = host_spec(VirtualObj(pod), pods(**MAP).view)
     assert [one["image"] for one in spec["containers"]] == ["mirror.example/nginx:1", "nginx:11"]
     assert spec["initContainers"][0]["image"] == "mirror.example/nginx:1"
+
+
+def test_the_map_holds_for_volumes_of_images_too() -> None:
+    pod = a_pod(volumes=[{"name": "v", "image": {"reference": "nginx:1", "pullPolicy": "Always"}}])
+    (volume,) = host_spec(VirtualObj(pod), pods(**MAP).view)["volumes"]
+    assert volume["image"] == {"reference": "mirror.example/nginx:1", "pullPolicy": "Always"}
 
 
 def test_the_map_holds_for_changed_and_for_ephemeral_containers_too() -> None:
@@ -105,7 +111,44 @@ DEFAULT = {"toHost": {"pods": {"priorityClassName": "tenants", "runtimeClassName
     ],
 )
 def test_classes(sync: dict[str, Any], own: Obj, found: Obj) -> None:
-    assert host_classes(own, world_of(**sync).view) == found
+    world = world_of(**sync)
+    world.host[PRIORITYCLASSES].put({"metadata": {"name": "high"}})
+    assert host_classes(own, world.view) == found
+
+
+OFFERED = {"enabled": True, "selector": {"matchLabels": {"for": "tenants"}}}
+
+
+@pytest.mark.parametrize(
+    ("own", "waits", "priority"),
+    [
+        pytest.param({"priorityClassName": "shown"}, False, "shown", id="one that the host offers"),
+        pytest.param({"priorityClassName": "hidden"}, True, None, id="one that the host keeps to itself"),
+        pytest.param({"priorityClassName": "absent"}, True, None, id="one that the host does not have"),
+        pytest.param({"priorityClassName": "system-node-critical"}, False, None, id="the system's, not offered"),
+        pytest.param({"runtimeClassName": "hidden"}, True, None, id="a runtime that the host keeps to itself"),
+        pytest.param({"runtimeClassName": "shown"}, False, None, id="a runtime that the host offers"),
+    ],
+)
+def test_a_pod_gets_no_class_that_the_host_does_not_offer(own: Obj, waits: bool, priority: str | None) -> None:
+    world = world_of(fromHost={"priorityClasses": OFFERED, "runtimeClasses": OFFERED})
+    for resource in (PRIORITYCLASSES, RUNTIMECLASSES):
+        world.host[resource].put({"metadata": {"name": "shown", "labels": {"for": "tenants"}}})
+        world.host[resource].put({"metadata": {"name": "hidden"}})
+        world.host[resource].put({"metadata": {"name": "system-node-critical"}})
+    assert bool(list(missing(VirtualObj(a_pod(**own)), world.view))) is waits
+    assert host_classes(own, world.view).get("priorityClassName") == priority
+
+
+def test_a_pod_that_waits_long_says_what_for() -> None:
+    world = World()
+    pod = a_pod(volumes=[{"name": "c", "configMap": {"name": "conf"}}])
+    world.virtual[PODS].put(pod)["metadata"]["creationTimestamp"] = "2026-09-21T14:13:19Z"  # a second before NOW
+    world.virtual[CONFIGMAPS].put(a_config_map())
+    assert world.plan(PodKind(), KEY) == [Requeue(15.0)]
+    world.virtual[PODS].put(pod)
+    tell, _ = world.plan(PodKind(), KEY)
+    assert tell == Tell("Waiting", "it cannot start yet: the ConfigMap conf has no copy on the host yet")
 
 
 def test_a_pods_own_runtime_class_goes_over_where_none_is_enforced() -> None:
@@ -139,6 +182,17 @@ def test_resources_that_the_tenant_changes_are_changed_in_place() -> None:
     assert world.plan(PodKind(), KEY) == []
 
 
+def test_resources_of_the_pod_as_a_whole_are_changed_in_place_where_the_host_can() -> None:
+    for host, steps in (("v1.36.0", ["resize", ""]), ("v1.35.2", [])):
+        world = world_of(host=host)
+        pod = world.virtual[PODS].put(a_pod(resources={"limits": {"cpu": "1"}}))
+        world.round(PodKind(), KEY)
+        pod["spec"]["resources"] = {"limits": {"cpu": "2"}}
+        found = world.plan(PodKind(), KEY)
+        assert [step.subresource for step in found if isinstance(step, PatchHost)] == steps
+        assert bool(steps) is not any(isinstance(step, Tell) for step in found)
+
+
 def test_a_host_that_cannot_resize_is_said_and_nothing_is_tried() -> None:
     _, steps = resized("v1.32.9")
     (step,) = steps
@@ -166,7 +220,7 @@ def test_a_pod_does_not_wait_for_what_is_never_copied() -> None:
     for copied in (True, False):
         world = world_of(toHost={"configMaps": {"enabled": copied}})
         world.virtual[CONFIGMAPS].put(a_config_map())
-        assert lacks(pod, world.view) is copied
+        assert bool(list(missing(pod, world.view))) is copied
 
 
 @pytest.mark.parametrize(

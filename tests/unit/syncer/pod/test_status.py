@@ -6,6 +6,8 @@ from vgateway.syncer.kinds.pod.status import bind, gate_news, report, status_new
 from vgateway.syncer.resources import NAMESPACES, NODES
 from vgateway.syncer.steps import Bind, CreateVirtual, PatchHost, PatchVirtual
 
+VIEW = World().view
+
 
 def condition(kind: str, status: str = "True", **more: Any) -> Obj:
     return {"type": kind, "status": status, **more}
@@ -26,33 +28,35 @@ def virtual(status: Obj | None = None, **spec: Any) -> VirtualObj:
 
 def test_the_hosts_state_comes_back_without_containers_that_the_host_injected() -> None:
     statuses = [{"name": "main", "ready": True}, {"name": "sidecar", "ready": True}]
-    found = virtual_status(virtual(), host(podIP="10.1.1.1", containerStatuses=statuses))
+    found = virtual_status(virtual(), host(podIP="10.1.1.1", containerStatuses=statuses), VIEW)
     assert (found["phase"], found["podIP"], found["qosClass"]) == ("Running", "10.1.1.1", "BestEffort")
     assert found["containerStatuses"] == [{"name": "main", "ready": True}]
 
 
 def test_conditions_of_the_tenant_stay_and_those_that_the_host_dropped_go() -> None:
     have = {"conditions": [condition("Ready"), condition("example.com/own"), condition("DisruptionTarget")]}
-    found = virtual_status(virtual(have), host(conditions=[condition("PodScheduled")]))
+    found = virtual_status(virtual(have), host(conditions=[condition("PodScheduled")]), VIEW)
     assert [one["type"] for one in found["conditions"]] == ["PodScheduled", "example.com/own", "DisruptionTarget"]
 
 
 def test_what_the_binding_wrote_a_moment_later_is_no_news() -> None:
     own = condition("PodScheduled", lastTransitionTime="later")
-    found = virtual_status(virtual({"conditions": [own]}), host(conditions=[condition("PodScheduled", x="earlier")]))
+    theirs = host(conditions=[condition("PodScheduled", x="earlier")])
+    found = virtual_status(virtual({"conditions": [own]}), theirs, VIEW)
     assert found["conditions"] == [own]
 
 
 def test_generations_are_the_tenants_own() -> None:
-    caught_up = virtual_status(virtual(), host(generation=3, observedGeneration=3))
-    behind = virtual_status(virtual({"observedGeneration": 0}), host(generation=3, observedGeneration=2))
+    caught_up = virtual_status(virtual(), host(generation=3, observedGeneration=3), VIEW)
+    late = host(generation=3, observedGeneration=2)
+    behind = virtual_status(virtual({"observedGeneration": 0}), late, VIEW)
     assert (caught_up["observedGeneration"], behind["observedGeneration"]) == (1, 0)
 
 
 def test_an_equal_status_is_no_news() -> None:
     theirs = host(conditions=[condition("Ready")])
-    have = virtual_status(virtual(), theirs)
-    assert list(status_news(virtual(have), theirs)) == []
+    have = virtual_status(virtual(), theirs, VIEW)
+    assert list(status_news(virtual(have), theirs, VIEW)) == []
 
 
 def test_the_node_comes_before_the_binding() -> None:
@@ -91,12 +95,31 @@ def test_readiness_gates_flow_from_the_tenant_to_the_host_and_are_not_overwritte
     (step,) = gate_news(pod, theirs)
     assert isinstance(step, PatchHost)
     assert (step.subresource, step.patch) == ("status", {"status": {"conditions": [gate]}})
-    assert gate in virtual_status(pod, theirs)["conditions"]
+    assert gate in virtual_status(pod, theirs, VIEW)["conditions"]
     assert list(gate_news(pod, host(conditions=[gate]))) == []
 
 
 def test_a_list_that_the_tenant_writes_too_is_only_replaced_as_we_saw_it() -> None:
     pod = virtual(readinessGates=[{"conditionType": "example.com/ready"}])
-    (step,) = status_news(pod, host(conditions=[condition("Ready")]))
+    (step,) = status_news(pod, host(conditions=[condition("Ready")]), VIEW)
     assert isinstance(step, PatchVirtual)
     assert step.patch["metadata"] == {"resourceVersion": "41"}
+
+
+def test_what_the_hosts_programs_say_is_said_in_the_tenants_names() -> None:
+    pod = virtual(volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}])
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "pod=web-x-default-x-vc_host-ns(h)"}}
+    ended = {"terminated": {"message": "my own web-x-default-x-vc"}}
+    theirs = host(
+        message="pod web-x-default-x-vc was rejected",
+        conditions=[
+            condition("PodScheduled", "False", message='persistentvolumeclaim "data-x-default-x-vc" not found')
+        ],
+        containerStatuses=[{"name": "main", "state": waiting, "lastState": ended}],
+    )
+    found = virtual_status(pod, theirs, VIEW)
+    assert found["message"] == "pod web was rejected"
+    assert found["conditions"][0]["message"] == 'persistentvolumeclaim "data" not found'
+    (main,) = found["containerStatuses"]
+    assert main["state"]["waiting"]["message"] == "pod=web_default(u-default-web)"
+    assert main["lastState"] == ended

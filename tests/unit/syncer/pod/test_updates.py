@@ -1,13 +1,14 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.unit.syncer.world import World, a_pod, host_of, writes
+from tests.unit.syncer.world import SETTINGS, World, a_pod, host_of, writes
 from vgateway.kube.objects import Obj, VirtualKey, VirtualObj
 from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.pod.updates import GATES, IMAGES, first_marks, spec_patch
 from vgateway.syncer.resources import PODS
-from vgateway.syncer.steps import PatchHost
+from vgateway.syncer.steps import PatchHost, Tell
 
 VIEW = World().view
 
@@ -57,6 +58,46 @@ def test_the_tenant_lifts_its_own_gates_and_never_the_hosts() -> None:
         "schedulingGates": [{"name": "own", "$patch": "delete"}]
     }
     assert spec_patch({}, {"schedulingGates": [{"name": "queue"}]}, {GATES: "own"}, VIEW) == {}
+
+
+ZONE = {"key": "zone", "operator": "In", "values": ["a"]}
+NODES = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [ZONE]}]}}
+
+
+def test_where_a_held_pod_may_run_is_narrowed_with_the_lifting_of_its_gates() -> None:
+    world, key = World(), VirtualKey("default", "web")
+    pod = world.virtual[PODS].put(a_pod(schedulingGates=[{"name": "queue"}], nodeSelector={"a": "1"}))
+    world.round(PodKind(), key)
+    del pod["spec"]["schedulingGates"]
+    pod["spec"] |= {"nodeSelector": {"a": "1", "pool": "x"}, "affinity": {"nodeAffinity": NODES}}
+    (step,) = writes(world.round(PodKind(), key))
+    assert isinstance(step, PatchHost)
+    assert step.patch["spec"] == {
+        "nodeSelector": {"a": "1", "pool": "x"},
+        "affinity": {"nodeAffinity": NODES},
+        "schedulingGates": [{"name": "queue", "$patch": "delete"}],
+    }
+    assert world.plan(PodKind(), key) == []
+
+
+def test_a_place_that_the_hosts_admission_chose_for_a_held_pod_stays() -> None:
+    spec = {"schedulingGates": [{"name": "queue"}]}
+    host = {**spec, "nodeSelector": {"pool": "host"}}
+    assert spec_patch(spec, host, marks(spec), VIEW) == {}
+
+
+def test_an_ephemeral_container_that_breaks_the_standard_is_not_added_and_that_is_said() -> None:
+    world, key = World(), VirtualKey("default", "web")
+    world.view = replace(world.view, settings=replace(SETTINGS, pod_security_standard="baseline"))
+    pod = world.virtual[PODS].put(a_pod())
+    world.round(PodKind(), key)
+    bad = {**container("busybox", "root"), "securityContext": {"privileged": True}}
+    pod["spec"]["ephemeralContainers"] = [bad, container("busybox", "debug")]
+    told, added = world.round(PodKind(), key)
+    assert told == Tell("PodSecurity", "the host does not add the container: container root: privileged")
+    assert isinstance(added, PatchHost)
+    assert [one["name"] for one in added.patch["spec"]["ephemeralContainers"]] == ["debug"]
+    assert writes(world.plan(PodKind(), key)) == []
 
 
 def test_an_ephemeral_container_is_added_through_its_own_subresource() -> None:

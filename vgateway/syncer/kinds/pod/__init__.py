@@ -1,7 +1,8 @@
 """Pods: the tenant's spec runs on the host, the host's state comes back.
 
 The parts: ``spec`` (with ``env``, ``volumes``, ``dns``, ``scheduling``, ``fields``) makes the host pod, ``updates``
-keeps it, ``status`` reports it, ``ending`` ends it; ``needs`` says what must be there before.
+and ``resize`` keep it, ``status`` (with ``messages``) reports it, ``ending`` ends it; ``refusal`` says what must not
+run, and ``needs`` what must be there before.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +16,8 @@ from vgateway.kube.objects import (
     Resource,
     VirtualKey,
     VirtualObj,
-    annotations,
     get_path,
+    metadata,
     uid,
     virtual_key,
 )
@@ -27,7 +28,6 @@ from vgateway.syncer.kinds.pod.fields import identity
 from vgateway.syncer.kinds.pod.needs import (
     drop_tokens,
     issue_tokens,
-    lacks,
     missing,
     needs_wakes,
     renew_tokens,
@@ -36,11 +36,12 @@ from vgateway.syncer.kinds.pod.needs import (
     waiting_values,
 )
 from vgateway.syncer.kinds.pod.owners import POD_OWNERS
-from vgateway.syncer.kinds.pod.security import violations
+from vgateway.syncer.kinds.pod.refusal import refusal
 from vgateway.syncer.kinds.pod.spec import host_spec
 from vgateway.syncer.kinds.pod.status import gate_news, is_terminal, report, was_started
 from vgateway.syncer.kinds.pod.updates import first_marks, spec_changes
-from vgateway.syncer.kinds.references import PODS_REFER, references
+from vgateway.syncer.kinds.references import PODS_REFER
+from vgateway.syncer.kinds.wording import words_about
 from vgateway.syncer.metadata import namespace_labels
 from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, NODES, PODS, SECRETS, SERVICES
 from vgateway.syncer.sources import namespace_values
@@ -110,20 +111,24 @@ class PodKind(SyncedKind):
 
     def waits_for(self, virtual: VirtualObj, host: HostObj | None, view: View) -> Iterator[str]:
         """What is missing on the host, or what the host says of a pod that has not started."""
-        if host is None and (broken := forbidden(virtual, view)):
-            return iter((broken,))
-        return missing(virtual, view) if host is None else unmet(virtual, host, view)
+        if host is not None:
+            return unmet(virtual, host, view)
+        if told := refusal(virtual, view):
+            return iter((told.message,))
+        return missing(virtual, view)
 
     def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
         """Start the pod, when all it needs is there; never start one a second time."""
         if is_terminal(virtual) or was_started(virtual):
             yield from drop_tokens(virtual_key(virtual), view)
             yield from vanish(virtual, _timestamp(view))
-        elif broken := forbidden(virtual, view):
+        elif told := refusal(virtual, view):
             yield from drop_tokens(virtual_key(virtual), view)
-            yield Tell("PodSecurity", broken)
-        elif lacks(virtual, view):
+            yield told
+        elif awaited := list(missing(virtual, view)):
             yield from drop_tokens(virtual_key(virtual), view, keep=uid(virtual))
+            if age(virtual, view) >= WAIT_SECONDS:
+                yield Tell("Waiting", f"it cannot start yet: {'; '.join(awaited)}")
             yield Requeue(WAIT_SECONDS)
         elif taken := token_name_taken(virtual, view):
             yield from (taken, Requeue(WAIT_SECONDS))
@@ -147,7 +152,7 @@ class PodKind(SyncedKind):
 
     def dismiss(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """End the host pod with the tenant's grace."""
-        return dismiss(virtual, host)
+        return dismiss(virtual, host, view)
 
     def bereave(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
         """Let the tenant's pod go, and its tokens."""
@@ -165,19 +170,9 @@ class PodKind(SyncedKind):
     def host_words(self, key: VirtualKey, view: View) -> Mapping[str, str]:
         """The pod's own name, and those of what it refers to."""
         virtual = view.virtual_obj(PODS, key)
-        names = [key.name, *(name for _, name in references(virtual or {}))]
-        return {view.names.host_name(name, key.namespace): name for name in names}
-
-
-def forbidden(virtual: VirtualObj, view: View) -> str:
-    """Say how a pod breaks the standard that its virtual cluster is under, "" if it does not."""
-    standard = view.settings.pod_security_standard
-    found = violations(virtual["spec"], annotations(virtual), standard)
-    return (
-        f"the host does not run it, for it violates the Pod Security Standard {standard}: {'; '.join(found)}"
-        if found
-        else ""
-    )
+        if virtual is None:
+            return super().host_words(key, view)
+        return words_about(PODS, virtual, view.host_obj(PODS, view.names.host_key(key)), view)
 
 
 def owner_marks(virtual: VirtualObj, own: Mapping[str, str]) -> dict[str, str]:
@@ -194,6 +189,12 @@ def owner_marks(virtual: VirtualObj, own: Mapping[str, str]) -> dict[str, str]:
     if any(ref.get("controller") for ref in owners) and SAFE_TO_EVICT not in own:
         marks[SAFE_TO_EVICT] = "true"
     return marks
+
+
+def age(virtual: VirtualObj, view: View) -> float:
+    """Return for how many seconds there has been the tenant's pod."""
+    made = metadata(virtual).get("creationTimestamp")
+    return view.now() - datetime.fromisoformat(made).timestamp() if made else 0.0
 
 
 def _timestamp(view: View) -> str:

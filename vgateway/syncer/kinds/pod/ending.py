@@ -19,9 +19,9 @@ from vgateway.syncer.view import View
 VANISHED = "the pod is gone from the host cluster, and nobody here asked for that"
 
 
-def dismiss(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
+def dismiss(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
     """End the host pod with the tenant's grace; state keeps flowing meanwhile."""
-    yield from status_news(virtual, host)
+    yield from status_news(virtual, host, view)
     grace = _grace(virtual)
     if not is_deleting(host):
         yield delete_host(PODS, host, "the tenant is deleting the pod", grace)
@@ -55,7 +55,7 @@ def leave(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
     if is_terminal(virtual) or not (was_started(virtual) or get_path(host, "status.startTime")):
         return
     yield from bind(virtual, host, view)  # a pod without a node would go at once, while this one still runs
-    yield from status_news(virtual, host)
+    yield from status_news(virtual, host, view)
     yield DeleteVirtual(PODS, virtual_key(virtual), uid(virtual), "the host is deleting it", _grace(host))
 
 

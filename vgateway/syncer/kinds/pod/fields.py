@@ -6,8 +6,6 @@ Where the host's answer would be the host's name, the field is taken from an ann
 import re
 from collections.abc import Mapping
 
-import orjson
-
 from vgateway.kube.names import Names
 from vgateway.kube.objects import Obj, VirtualObj, annotations, get_path, labels, metadata, uid
 from vgateway.kube.ownership import PREFIX
@@ -28,6 +26,17 @@ FROM_ANNOTATION = {
     "metadata.annotations": ANNOTATIONS,
     "spec.serviceAccountName": SERVICE_ACCOUNT,
 }
+_SHORT_ESCAPES = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    "\\": "\\\\",
+    '"': '\\"',
+}
 _LABEL = re.compile(r"metadata\.labels\['(.+)'\]")
 
 
@@ -47,7 +56,23 @@ def host_field_ref(names: Names, ref: Mapping[str, str]) -> Obj:
 
 def downward_lines(values: Mapping[str, str]) -> str:
     """Write a map as the downward API does: sorted lines ``key="escaped value"``."""
-    return "\n".join(f"{key}={orjson.dumps(value).decode()}" for key, value in sorted(values.items()))
+    return "\n".join(f"{key}={quoted(value)}" for key, value in sorted(values.items()))
+
+
+def quoted(text: str) -> str:
+    """Quote as Go's ``%q`` does, by which the downward API escapes: what cannot be printed becomes an escape."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    if character.isprintable():
+        return character
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def identity(virtual: VirtualObj) -> dict[str, str]:

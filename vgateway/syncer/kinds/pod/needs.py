@@ -16,8 +16,10 @@ from vgateway.kube.objects import (
 )
 from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import Hint, Side, Wake, delete_host, namesakes
+from vgateway.syncer.kinds.pod.classes import class_limits
 from vgateway.syncer.kinds.references import index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
+from vgateway.syncer.kinds.wording import words_about
 from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS, SERVICEACCOUNTS, SERVICES
 from vgateway.syncer.steps import IssueTokens, Requeue, Step, Tell
 from vgateway.syncer.tokens import renewal_due, secret_without_tokens, token_owner, token_secret_key, token_wants
@@ -35,6 +37,7 @@ def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
     What the tenant does not have either, or what never goes there, is no reason to wait: the kubelet says so in the
     pod's status.
     """
+    yield from class_limits(virtual["spec"], view)
     if not view.front_address():
         yield f"the host Service {view.settings.service} has no ClusterIP yet"
     namespace = virtual["metadata"]["namespace"]
@@ -46,14 +49,9 @@ def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
         yield f"the ServiceAccount {account.name} has no copy on the host yet"
 
 
-def lacks(virtual: VirtualObj, view: View) -> bool:
-    """Say whether something that is on its way to the host is not there yet."""
-    return any(True for _ in missing(virtual, view))
-
-
 def unmet(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[str]:
     """Yield what the host itself says keeps a pod from running, in the tenant's names."""
-    known = {view.names.host_key(virtual_key(virtual)).name: virtual["metadata"]["name"]}
+    known = words_about(PODS, virtual, host, view)
     status = host.get("status") or {}
     for one in status.get("conditions") or ():
         if one.get("type") == "PodScheduled" and one.get("status") == "False":

@@ -22,6 +22,7 @@ CLEARED = frozenset(
         "priority",
         "priorityClassName",
         "resources",  # of the pod as a whole; below, where the host knows them
+        "schedulingGroup",  # the group that it names is an object of the tenant's cluster
         "serviceAccount",
         "subdomain",
         "topologySpreadConstraints",

@@ -9,6 +9,7 @@ from typing import Any
 
 from vgateway.kube.objects import HostObj, Obj, VirtualObj, get_path, host_key, is_deleting, uid, virtual_key
 from vgateway.syncer.kinds.node import virtual_node
+from vgateway.syncer.kinds.pod.messages import told_status
 from vgateway.syncer.patch import merge_diff
 from vgateway.syncer.resources import NAMESPACES, NODES, PODS
 from vgateway.syncer.steps import Bind, CreateVirtual, PatchHost, PatchVirtual, Step
@@ -46,7 +47,7 @@ def report(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
     binding = bind(virtual, host, view)
     yield from binding
     if not (binding and _only_scheduled(host)):
-        yield from status_news(virtual, host)
+        yield from status_news(virtual, host, view)
 
 
 def bind(virtual: VirtualObj, host: HostObj, view: View) -> list[Step]:
@@ -71,12 +72,12 @@ def _only_scheduled(host: HostObj) -> bool:
     return status.get("phase") == "Pending" and not status.get("startTime")
 
 
-def status_news(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
+def status_news(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
     """Patch what differs in the tenant's status; a pod that has ended stays as it ended."""
     if is_terminal(virtual) and get_path(virtual, "status.phase") != get_path(host, "status.phase"):
         return
     have = virtual.get("status") or {}
-    patch = merge_diff(have, virtual_status(virtual, host))
+    patch = merge_diff(have, virtual_status(virtual, host, view))
     if patch:
         body: Obj = {"status": patch}
         if "conditions" in patch and readiness_gates(virtual):
@@ -85,9 +86,9 @@ def status_news(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
         yield PatchVirtual(PODS, virtual_key(virtual), body, "status")
 
 
-def virtual_status(virtual: VirtualObj, host: HostObj) -> Obj:
+def virtual_status(virtual: VirtualObj, host: HostObj, view: View) -> Obj:
     """Return the status that the tenant's pod should have."""
-    have, theirs = virtual.get("status") or {}, host.get("status") or {}
+    have, theirs = virtual.get("status") or {}, told_status(virtual, host, view)
     status: Obj = {name: value for name, value in theirs.items() if name not in VIRTUAL_FIELDS}
     status |= {name: have[name] for name in VIRTUAL_FIELDS if name in have}
     generation = virtual["metadata"].get("generation")

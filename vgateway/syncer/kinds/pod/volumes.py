@@ -1,6 +1,6 @@
 """Volumes: what they refer to is called by its host name; tokens come from the pod's own host Secret."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vgateway.kube.names import Names
@@ -18,6 +18,23 @@ NAMED = (
     ("glusterfs", "endpoints"),
 )
 SECRET_REFS = ("cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos")
+
+
+# Projected sources that a kubelet fills from objects of its own cluster, and why the host's would be the wrong ones.
+OF_THE_HOST = {
+    "clusterTrustBundle": "it would show the host cluster's bundle, not one of yours: put the bundle into a ConfigMap",
+    "podCertificate": "the host cluster would certify its own copy of the pod, not yours: mount the certificate as a"
+    " Secret",
+}
+
+
+def untranslatable(virtual: VirtualObj) -> Iterator[str]:
+    """Yield a sentence for each volume that cannot mean on the host what it means to the tenant."""
+    for volume in get_path(virtual, "spec.volumes") or ():
+        for source in get_path(volume, "projected.sources") or ():
+            yield from (
+                f"volume {volume['name']}: {name}: {why}" for name, why in OF_THE_HOST.items() if name in source
+            )
 
 
 def host_volumes(virtual: VirtualObj, view: View) -> list[Obj]:
@@ -39,6 +56,9 @@ def host_volume(volume: Mapping[str, Any], virtual: VirtualObj, view: View) -> O
         }
     if source := volume.get("downwardAPI"):
         changed["downwardAPI"] = _downward(source, names)
+    if (source := volume.get("image")) and source.get("reference"):
+        images = view.settings.pods.translate_image
+        changed["image"] = {**source, "reference": images.get(source["reference"], source["reference"])}
     for name, field in NAMED:
         if (source := volume.get(name)) and source.get(field):
             changed[name] = {**source, field: names.host_name(source[field], namespace)}
