@@ -16,6 +16,7 @@ from vgateway.kube.credentials import Credentials, from_files, from_pod
 from vgateway.kube.kubeconfig import from_kubeconfig
 from vgateway.kube.names import Names
 from vgateway.kube.objects import Obj
+from vgateway.kube.transport import Transport
 from vgateway.kube.version import ServerVersion
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
@@ -25,8 +26,11 @@ from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.reviewer import Reviewer
 from vgateway.proxy.front import Front
 from vgateway.proxy.metrics import FrontMetrics
+from vgateway.proxy.services import ServiceCreation
 from vgateway.supervisor import Runnable, Supervisor
 from vgateway.syncer.build import Syncer, build_syncer
+from vgateway.syncer.forerunner import Forerunner
+from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.registry import kinds_for
 from vgateway.syncer.settings import SyncerSettings, tolerations_of
 from vgateway.wire.server import Listener, TlsFiles, peer_certificate
@@ -41,7 +45,7 @@ class Process:
     """Everything of one process, wired."""
 
     supervisor: Supervisor
-    clients: tuple[ApiClient, ...]
+    clients: tuple[ApiClient | Transport, ...]
     upstreams: tuple[Upstream, ...]
 
     async def close(self) -> None:
@@ -62,17 +66,20 @@ def build(config: Config) -> Process:
     versions = ServerVersion(virtual_api), ServerVersion(host_api)
     settings = syncer_settings(config, *versions)
     syncer = build_syncer(settings, virtual_api, host_api, registry, kinds_for(config))
-    plain, front_proxy = front_upstreams(gateway)
+    outward = front_credentials(gateway)
+    plain, front_proxy = (upstream_of(one, VIRTUAL_HOP) for one in outward)
+    transports = [Transport(one, "virtual") for one in outward]
+    services = service_creation(syncer, host_api, transports)
     streams = upstream_of(host, HOST_HOP)
     names = Names(gateway.name, gateway.namespace)
     directory = StoreDirectory(names, syncer.virtual_pods.store, syncer.host_pods.store, virtual_api, host_api)
     kubelet = kubelet_handler(directory, virtual_api, streams, KubeletMetrics(registry))
     listeners = [
-        front_listener(config, Front(plain, front_proxy, metrics=FrontMetrics(registry))),
+        front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
         kubelet_listener(config, kubelet),
     ]
     supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, versions)
-    return Process(supervisor, (virtual_api, host_api), (plain, front_proxy, streams))
+    return Process(supervisor, (virtual_api, host_api, *transports), (plain, front_proxy, streams))
 
 
 def supervise(
@@ -129,8 +136,8 @@ def host_credentials(host: HostCluster) -> Credentials:
     return from_kubeconfig(host.kubeconfig) if host.kubeconfig else from_pod(os.environ)
 
 
-def front_upstreams(gateway: Gateway) -> tuple[Upstream, Upstream]:
-    """Return the pool in which a token speaks for itself, and the one in which we vouch for a name."""
+def front_credentials(gateway: Gateway) -> tuple[Credentials, Credentials]:
+    """Return the way on which a token speaks for itself, and the one on which we vouch for a name."""
     virtual = gateway.virtual_cluster
     plain = from_files(virtual.server, ca_file=virtual.certificate_authority)
     vouching = from_files(
@@ -139,7 +146,13 @@ def front_upstreams(gateway: Gateway) -> tuple[Upstream, Upstream]:
         client_certificate=virtual.front_proxy_certificate,
         client_key=virtual.front_proxy_key,
     )
-    return upstream_of(plain, VIRTUAL_HOP), upstream_of(vouching, VIRTUAL_HOP)
+    return plain, vouching
+
+
+def service_creation(syncer: Syncer, host: ApiClient, transports: Sequence[Transport]) -> ServiceCreation | None:
+    """Return what gives new Services the host's addresses, None where Services stay in the tenant's cluster."""
+    kind = next((kind for kind in syncer.kinds if isinstance(kind, ServiceKind)), None)
+    return None if kind is None else ServiceCreation(Forerunner(kind, syncer.view, host), *transports)
 
 
 def upstream_of(credentials: Credentials, hop: str) -> Upstream:

@@ -58,6 +58,11 @@ class Response:
                 return value.strip(b" \t").decode("latin-1")
         return None
 
+    def headers(self) -> list[tuple[str, str]]:
+        """Return every header, in order and as it was spelled."""
+        lines = (line.partition(b":") for line in (self.head.lines[1:] if self.head else ()))
+        return [(name.decode("latin-1"), value.strip(b" \t").decode("latin-1")) for name, _, value in lines]
+
     def _begin(self, head: ResponseHead) -> None:
         if head.status == 101:
             raise MalformedMessage("the server switched protocols, which nobody asked for")

@@ -6,7 +6,7 @@ pod. Every failure to get an answer is ``Unavailable`` with a Status that names 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from vgateway import __version__
 from vgateway.errors import Unavailable, status_body
 from vgateway.kube.connection import Connection, connect
 from vgateway.kube.credentials import Credentials
+from vgateway.kube.http1 import Response
 from vgateway.wire.heads import MalformedMessage
 
 CONNECT_SECONDS = 10.0
@@ -33,6 +34,7 @@ class Answer:
     code: int
     body: bytes
     retry_after: str | None = None
+    headers: Sequence[tuple[str, str]] = ()
 
 
 class Transport:
@@ -56,20 +58,30 @@ class Transport:
 
     async def send(self, method: str, target: str, content_type: str = "", body: bytes | None = None) -> Answer:
         """Make one call and return its answer, whatever its code."""
-        request = self._request(method, target, content_type, body)
+        response, content = await self._whole(self._request(method, target, content_type, body))
+        assert response.head is not None
+        return Answer(response.head.status, content, response.header(b"retry-after"))
+
+    async def send_as(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Answer:
+        """Make one call with the headers of somebody else's request; the answer's headers are kept."""
+        lines = [f"{name}: {value}\r\n" for name, value in headers]
+        head = f"{method} {self._where(target)} HTTP/1.1\r\n{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
+        response, content = await self._whole(head.encode("utf-8", "surrogateescape") + body)
+        assert response.head is not None
+        return Answer(response.head.status, content, headers=response.headers())
+
+    async def _whole(self, request: bytes) -> tuple[Response, bytes]:
         with _reaching(self._side):
             try:
                 async with self._slots, asyncio.timeout(self._call_seconds):
                     connection = await self._take()
                     try:
-                        response, content = await connection.call(request)
+                        return await connection.call(request)
                     finally:
                         self._give_back(connection)
             except TimeoutError:
                 self._distrust_idle()
                 raise
-        assert response.head is not None
-        return Answer(response.head.status, content, response.header(b"retry-after"))
 
     async def stream(self, target: str, *, idle_seconds: float, total_seconds: float) -> AsyncGenerator[Answer, None]:
         """GET a body of unknown length: an ``Answer`` per piece that arrives; a single one if the code is no 200.
@@ -109,9 +121,7 @@ class Transport:
         self._idle.clear()
 
     def _request(self, method: str, target: str, content_type: str, body: bytes | None) -> bytes:
-        where = f"{self._prefix}{target}"
-        if not where.isascii() or not where.isprintable() or " " in where:
-            raise ValueError(f"not a request target: {where!r}")
+        where = self._where(target)
         token = self._credentials.authorization()
         head = f"{method} {where}{self._common}"
         if token is not None:
@@ -119,6 +129,12 @@ class Transport:
         if body is None:
             return f"{head}\r\n".encode("ascii")
         return f"{head}Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode("ascii") + body
+
+    def _where(self, target: str) -> str:
+        where = f"{self._prefix}{target}"
+        if not where.isascii() or not where.isprintable() or " " in where:
+            raise ValueError(f"not a request target: {where!r}")
+        return where
 
     async def _take(self) -> Connection:
         """Return a connection that is idle, the latest used first, or a new one."""

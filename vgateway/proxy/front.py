@@ -1,6 +1,7 @@
 """The front: every request goes to the virtual API server unparsed, under an identity that we built.
 
-Bodies, queries and negotiation headers are not ours to read. Own endpoints live under ``/vgateway/``.
+Bodies, queries and negotiation headers are not ours to read, but for a Service that is being created. Own endpoints
+live under ``/vgateway/``.
 """
 
 import time
@@ -14,6 +15,7 @@ from vgateway.errors import GatewayError
 from vgateway.proxy.headers import address_of, outgoing_headers
 from vgateway.proxy.identity import UNKNOWN, Identity, identity_of_certificate
 from vgateway.proxy.metrics import FrontMetrics
+from vgateway.proxy.services import ServiceCreation, creates_service
 from vgateway.proxy.target import Target, read_target
 from vgateway.wire.client_connection import Peer
 from vgateway.wire.relay import Outgoing, relay
@@ -28,9 +30,18 @@ class Front:
 
     ``plain`` is the pool without a client certificate: what goes there is judged by its bearer token, or anonymous.
     ``front_proxy`` presents the front-proxy certificate, so the API server believes the identity headers there.
+    ``services`` gives new Services the host's addresses; without it the syncer does so afterwards.
     """
 
-    def __init__(self, plain: Upstream, front_proxy: Upstream, *, metrics: FrontMetrics | None = None) -> None:
+    def __init__(
+        self,
+        plain: Upstream,
+        front_proxy: Upstream,
+        *,
+        services: ServiceCreation | None = None,
+        metrics: FrontMetrics | None = None,
+    ) -> None:
+        self._services = services
         self._plain = plain
         self._front_proxy = front_proxy
         self._metrics = metrics
@@ -64,6 +75,8 @@ class Front:
         headers = outgoing_headers(
             request.headers.items(), identity, address_of(request.remote or ""), application=target.application
         )
+        if self._services is not None and creates_service(request.method, target, request.headers):
+            return await self._services.serve(request, target, headers, vouched=identity.vouched)
         outgoing = Outgoing(request.method, target.raw, headers, endless=target.watch and request.method == "GET")
         return await relay(request, self._front_proxy if identity.vouched else self._plain, outgoing)
 

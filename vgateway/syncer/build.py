@@ -38,6 +38,7 @@ class Syncer:
     virtual_pods: Informer
     host_pods: Informer
     controller: Controller
+    kinds: Sequence[Kind]
     view: View
     explainer: Explainer
     runnables: tuple[tuple[Runnable, ...], ...]
@@ -72,7 +73,7 @@ def build_syncer(
             informer.on_list(partial(_look_at_all, kind, view, controller))
     virtual_pods, host_pods = caches.followed[Side.VIRTUAL, PODS], caches.followed[Side.HOST, PODS]
     explainer = Explainer(kinds, view, reconciler.memory, reconciler.journal)
-    return Syncer(virtual_pods, host_pods, controller, view, explainer, (caches.runnables(), (controller,)))
+    return Syncer(virtual_pods, host_pods, controller, kinds, view, explainer, (caches.runnables(), (controller,)))
 
 
 def _look_again(reconciler: Reconciler, controller: Controller, side: Side, resource: Resource) -> None:
