@@ -9,7 +9,7 @@ from tests.simulation.watchful import TERMINAL, Watchful, is_marked
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostKey, Obj, VirtualKey, annotations, get_path, is_deleting, labels, uid
 from vgateway.kube.ownership import OBJECT_KIND, OBJECT_NAME, OBJECT_NAMESPACE, OBJECT_UID
-from vgateway.syncer.kinds.node import FAKE_NODE
+from vgateway.syncer.kinds.nodeaddress import FAKE_NODE
 from vgateway.syncer.kinds.references import references
 
 KINDS = {"pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret", "services": "Service"}

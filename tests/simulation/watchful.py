@@ -8,7 +8,7 @@ from tests.simulation.hostside import ADMIN, DISRUPTION, STRANGER
 from tests.simulation.wire import ENGINE
 from vgateway.kube.objects import Obj, annotations, get_path, is_deleting, labels, uid
 from vgateway.kube.ownership import MANAGED_BY, OBJECT_NAME, OBJECT_UID
-from vgateway.syncer.kinds.node import FAKE_NODE
+from vgateway.syncer.kinds.nodeaddress import FAKE_NODE
 from vgateway.syncer.kinds.service import REMADE
 
 TERMINAL = ("Succeeded", "Failed")

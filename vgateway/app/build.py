@@ -20,9 +20,10 @@ from vgateway.kube.transport import Transport
 from vgateway.kube.version import ServerVersion
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
-from vgateway.kubelet.directory import EveryNode, StoreDirectory
+from vgateway.kubelet.directory import StoreDirectory
 from vgateway.kubelet.handler import KubeletHandler
 from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.nodes import Port, StoreNodes, shared_names
 from vgateway.kubelet.reviewer import Reviewer
 from vgateway.proxy.front import Front
 from vgateway.proxy.metrics import FrontMetrics
@@ -30,9 +31,12 @@ from vgateway.proxy.services import ServiceCreation
 from vgateway.supervisor import Runnable, Supervisor
 from vgateway.syncer.build import Syncer, build_syncer
 from vgateway.syncer.forerunner import Forerunner
+from vgateway.syncer.kind import Side
 from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.registry import kinds_for
+from vgateway.syncer.resources import NODES, SERVICES
 from vgateway.syncer.settings import SyncerSettings, tolerations_of
+from vgateway.wire.issuing import AuthorityFiles, IssuedTls
 from vgateway.wire.server import Listener, TlsFiles, peer_certificate
 from vgateway.wire.upstream import Upstream
 
@@ -73,10 +77,11 @@ def build(config: Config) -> Process:
     streams = upstream_of(host, HOST_HOP)
     names = Names(gateway.name, gateway.namespace)
     directory = StoreDirectory(names, syncer.virtual_pods.store, syncer.host_pods.store, virtual_api, host_api)
-    kubelet = kubelet_handler(directory, virtual_api, streams, KubeletMetrics(registry))
+    nodes = node_directory(config, names, syncer)
+    kubelet = kubelet_handler(directory, nodes, virtual_api, streams, KubeletMetrics(registry))
     listeners = [
         front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
-        kubelet_listener(config, kubelet),
+        kubelet_listener(config, kubelet, nodes),
     ]
     supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, versions)
     return Process(supervisor, (virtual_api, host_api, *transports), (plain, front_proxy, streams))
@@ -178,6 +183,7 @@ def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion)
         kubelet_port=config.control_plane.kubelet.port,
         front_port=config.control_plane.proxy.port,
         cluster_domain=config.networking.advanced.cluster_domain,
+        proxy_kubelets=config.networking.advanced.proxy_kubelets,
         virtual_version=lambda: virtual.text,
         host_version=lambda: host.text,
         sync=config.sync,
@@ -186,13 +192,23 @@ def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion)
     )
 
 
+def node_directory(config: Config, names: Names, syncer: Syncer) -> StoreNodes:
+    """Return what knows nodes by their addresses."""
+    gateway, networking = config.gateway, config.networking.advanced
+    shared = shared_names(names, gateway.service_name, gateway.address, networking.cluster_domain)
+    port = Port(names, shared, by_hostname=networking.proxy_kubelets.by_hostname)
+    caches = syncer.caches
+    nodes, services = caches.followed[Side.VIRTUAL, NODES], caches.followed[Side.HOST, SERVICES]
+    return StoreNodes(port, nodes.store, services.store, caches.front.store)
+
+
 def kubelet_handler(
-    directory: StoreDirectory, virtual_api: ApiClient, host: Upstream, metrics: KubeletMetrics
+    directory: StoreDirectory, nodes: StoreNodes, virtual_api: ApiClient, host: Upstream, metrics: KubeletMetrics
 ) -> KubeletHandler:
     """Wire the kubelet: the virtual cluster says who calls and what they may."""
     reviewer = Reviewer(virtual_api)
     authenticator = Authenticator(reviewer, peer_certificate)
-    return KubeletHandler(directory, EveryNode(), authenticator, Authorizer(reviewer), host, metrics)
+    return KubeletHandler(directory, nodes, authenticator, Authorizer(reviewer), host, metrics)
 
 
 def front_listener(config: Config, front: Front) -> Listener:
@@ -203,12 +219,15 @@ def front_listener(config: Config, front: Front) -> Listener:
     return Listener("front", front, proxy.bind_address, proxy.port, files, drain_seconds=drain)
 
 
-def kubelet_listener(config: Config, handler: KubeletHandler) -> Listener:
-    """Return the nodes' port."""
-    kubelet = config.control_plane.kubelet
-    files = tls_files(config.gateway.tls)
-    drain = config.gateway.drain_seconds
-    return Listener("kubelet", handler, kubelet.bind_address, kubelet.port, files, drain_seconds=drain)
+def kubelet_listener(config: Config, handler: KubeletHandler, nodes: StoreNodes) -> Listener:
+    """Return the nodes' port; its certificate follows the nodes if we can make one."""
+    kubelet, gateway = config.control_plane.kubelet, config.gateway
+    tls: TlsFiles | IssuedTls = tls_files(gateway.tls)
+    if (key := gateway.virtual_cluster.authority_key) is not None:
+        authority = AuthorityFiles(gateway.virtual_cluster.certificate_authority, key, gateway.tls.client_ca)
+        tls = IssuedTls("kubelet", "vgateway-kubelet", authority, nodes.certified)
+    drain = gateway.drain_seconds
+    return Listener("kubelet", handler, kubelet.bind_address, kubelet.port, tls, drain_seconds=drain)
 
 
 def tls_files(tls: GatewayTls) -> TlsFiles:

@@ -26,6 +26,9 @@ class VirtualCluster(Section):
     """Address of the virtual kube-apiserver, without a path."""
     certificate_authority: Path
     """PEM bundle that signed the virtual API server's certificate."""
+    authority_key: Path | None = None
+    """PEM private key of the bundle's first certificate: by it the gateway makes the certificate of the nodes' port,
+    which follows nodes as they come and go. Without it that port serves with ``gateway.tls``."""
     client_certificate: Path
     """PEM certificate of the syncer; it needs ``system:masters`` or the same rights by RBAC."""
     client_key: Path

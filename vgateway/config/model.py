@@ -4,6 +4,10 @@ Every model is frozen and refuses keys it does not know: a typing error must not
 Each field says the consequence of its value, and the unit. A section is a module of this package.
 """
 
+from typing import Self
+
+from pydantic import model_validator
+
 from vgateway.config.base import Section
 from vgateway.config.controlplane import ControlPlane
 from vgateway.config.gateway import Gateway
@@ -22,3 +26,9 @@ class Config(Section):
     sync: Sync = Sync()
     policies: Policies = Policies()
     logging: Logging = Logging()
+
+    @model_validator(mode="after")
+    def _addresses_are_certified(self) -> Self:
+        if self.networking.advanced.proxy_kubelets.by_ip and self.gateway.virtual_cluster.authority_key is None:
+            raise ValueError("networking.advanced.proxyKubelets.byIP needs gateway.virtualCluster.authorityKey")
+        return self

@@ -40,7 +40,6 @@ NOT_YET = frozenset(
         "networking.serviceCIDR",
         "networking.advanced.fallback",
         "networking.advanced.fallbackHostCluster",
-        "networking.advanced.proxyKubelets",
     }
 )
 

@@ -95,6 +95,10 @@ class Index:
         """Return the keys that have the value, in order."""
         return sorted(self._keys.get(value, ()))
 
+    def values(self) -> list[str]:
+        """Return every value that some object has, in order."""
+        return sorted(self._keys)
+
 
 class Store:
     """Objects by (namespace, name), and by declared indexes."""
@@ -138,6 +142,10 @@ class Store:
     def keys_by_index(self, name: str, value: str) -> list[Key]:
         """Return the keys of the objects with this value without decoding any."""
         return list(self._indexes[name].keys(value))
+
+    def index_values(self, name: str) -> list[str]:
+        """Return every value that an index has, in order."""
+        return self._indexes[name].values()
 
     @property
     def size_bytes(self) -> int:

@@ -38,22 +38,6 @@ class PodDirectory(Protocol):
         ...
 
 
-class NodeDirectory(Protocol):
-    """Which node a request means."""
-
-    def node_at(self, authority: str) -> str:
-        """Return the node whose address the client dialled, "" when the address is every node's."""
-        ...
-
-
-class EveryNode:
-    """All nodes share one address: the address says nothing about the node."""
-
-    def node_at(self, authority: str) -> str:
-        """Return "": any node may be meant."""
-        return ""
-
-
 def container_names(pod: Obj) -> Iterator[str]:
     """Return the names of the containers a pod's spec has, of every sort."""
     spec = pod.get("spec") or {}

@@ -18,8 +18,9 @@ from vgateway.kube.user import User
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.calls import Call, KubeletCall, parse_call
-from vgateway.kubelet.directory import NodeDirectory, PodDirectory, check_target, node_of
+from vgateway.kubelet.directory import PodDirectory, check_target, node_of
 from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.nodes import NodeDirectory
 from vgateway.kubelet.rewrite import PlainWords, Twins, host_request, wants_upgrade
 from vgateway.wire.relay import Relayed, relay
 from vgateway.wire.upstream import Upstream
@@ -66,7 +67,7 @@ class KubeletHandler:
         return response
 
     async def _answer(self, request: web.BaseRequest, user: User, call: KubeletCall) -> web.StreamResponse:
-        node = self._nodes.node_at(request.headers.get("Host", ""))
+        node = self._nodes.node_of(tuple(request.headers.items()), call)
         if call.target is not None and call.refusal is None:
             return await self._stream(request, user, call, node)
         await self._authorizer.authorise(user, call, node)

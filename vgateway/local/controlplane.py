@@ -82,7 +82,8 @@ def apiserver_arguments(server: ApiServer) -> tuple[str, ...]:
             "kubelet-certificate-authority": pki.authority.certificate,
             "kubelet-client-certificate": pki.kubelet_client.certificate,
             "kubelet-client-key": pki.kubelet_client.key,
-            "kubelet-preferred-address-types": "InternalIP,Hostname",
+            # A node of ours whose InternalIP is a Service's says here where its kubelet is for whoever is beside it.
+            "kubelet-preferred-address-types": "InternalDNS,InternalIP,Hostname",
             "service-account-issuer": ISSUER,
             "service-account-key-file": pki.service_account.certificate,
             "service-account-signing-key-file": pki.service_account.key,

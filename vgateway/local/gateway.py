@@ -42,6 +42,7 @@ def gateway_section(virtual: Virtual) -> dict[str, Any]:
         "virtualCluster": {
             "server": f"https://{virtual.own}:{API_PORT}",
             "certificateAuthority": str(pki / "ca.crt"),
+            "authorityKey": str(pki / "ca.key"),
             "clientCertificate": str(pki / "syncer.crt"),
             "clientKey": str(pki / "syncer.key"),
             "frontProxyCertificate": str(pki / "front-proxy-client.crt"),
@@ -125,6 +126,7 @@ _EXAMPLE: dict[str, Any] = {
     "virtualCluster": {
         "server": "https://127.0.0.1",
         "certificateAuthority": "x",
+        "authorityKey": "x",
         "clientCertificate": "x",
         "clientKey": "x",
         "frontProxyCertificate": "x",

@@ -16,7 +16,7 @@ from vgateway.kube.informer import Informer
 from vgateway.kube.objects import Resource
 from vgateway.supervisor import Runnable
 from vgateway.syncer.apply import Applier
-from vgateway.syncer.caches import build_caches
+from vgateway.syncer.caches import Caches, build_caches
 from vgateway.syncer.controller import Controller
 from vgateway.syncer.events import Teller
 from vgateway.syncer.explain import Explainer
@@ -33,10 +33,11 @@ from vgateway.syncer.workqueue import Rank
 
 @dataclass(frozen=True, slots=True)
 class Syncer:
-    """The wired syncer. The kubelet reads the same pods: ``virtual_pods`` and ``host_pods``."""
+    """The wired syncer. The kubelet reads the same ``caches``, of pods above all."""
 
     virtual_pods: Informer
     host_pods: Informer
+    caches: Caches
     controller: Controller
     kinds: Sequence[Kind]
     view: View
@@ -71,9 +72,10 @@ def build_syncer(
     for kind in kinds:
         for informer in caches.lacked_by(kind):
             informer.on_list(partial(_look_at_all, kind, view, controller))
-    virtual_pods, host_pods = caches.followed[Side.VIRTUAL, PODS], caches.followed[Side.HOST, PODS]
+    pods = caches.followed[Side.VIRTUAL, PODS], caches.followed[Side.HOST, PODS]
     explainer = Explainer(kinds, view, reconciler.memory, reconciler.journal)
-    return Syncer(virtual_pods, host_pods, controller, kinds, view, explainer, (caches.runnables(), (controller,)))
+    runnables = caches.runnables(), (controller,)
+    return Syncer(*pods, caches, controller, kinds, view, explainer, runnables)
 
 
 def _look_again(reconciler: Reconciler, controller: Controller, side: Side, resource: Resource) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from vgateway.config.base import NotYet, Section
 from vgateway.config.model import Config
+from vgateway.config.networking import ProxyKubelets
 from vgateway.config.policies import Policies
 from vgateway.config.sync import Sync
 from vgateway.errors import ConfigError
@@ -34,6 +35,7 @@ from vgateway.syncer.kinds.mapped import MAPPED_CONFIGMAPS, MAPPED_SECRETS, Mapp
 from vgateway.syncer.kinds.namespace import PodSecurityKind
 from vgateway.syncer.kinds.networkpolicy import NetworkPolicyKind
 from vgateway.syncer.kinds.node import NodeKind
+from vgateway.syncer.kinds.nodeaddress import NodeAddressKind, NodeEndpointsKind
 from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.references import PODS_REFER
 from vgateway.syncer.kinds.rootca import RootCaKind
@@ -87,10 +89,10 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise ConfigError(f"{wrong[0]}{more}")
-    return select(config.sync, config.policies)
+    return select(config.sync, config.policies, config.networking.advanced.proxy_kubelets)
 
 
-def select(sync: Sync, policies: Policies) -> tuple[Kind, ...]:
+def select(sync: Sync, policies: Policies, kubelets: ProxyKubelets = ProxyKubelets()) -> tuple[Kind, ...]:  # noqa: B008 - frozen
     """Return the kinds that are switched on."""
     found: list[Kind] = []
     for _, name, switch, offers in _switches(sync):
@@ -100,6 +102,7 @@ def select(sync: Sync, policies: Policies) -> tuple[Kind, ...]:
     if policies.pod_security_standard:
         found.append(PodSecurityKind())
     found += [_made(offer, sync, found, sync) for offer in ALWAYS]
+    found += [NodeAddressKind(makes=kubelets.by_ip), *([NodeEndpointsKind()] if kubelets.by_ip else [])]
     # Two switches may bring the same kind.
     return tuple({kind.name: kind for kind in found}.values())
 

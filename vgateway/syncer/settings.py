@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from vgateway.config.networking import ProxyKubelets
 from vgateway.config.pods import Pods
 from vgateway.config.sync import Sync
 from vgateway.config.tolerations import parse_toleration
@@ -27,6 +28,7 @@ class SyncerSettings:
     kubelet_port: int = 10250
     front_port: int = 8443
     cluster_domain: str = "cluster.local"
+    proxy_kubelets: ProxyKubelets = field(default_factory=ProxyKubelets)
     virtual_version: Callable[[], str] = str
     host_version: Callable[[], str] = str
     sync: Sync = field(default_factory=Sync)

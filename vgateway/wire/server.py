@@ -19,7 +19,7 @@ from aiohttp.http import HttpVersion10
 from vgateway.errors import ConfigError, GatewayError
 from vgateway.wire.client_connection import ClientConnection, Peer, client_of, message_of
 from vgateway.wire.relay import Relayed
-from vgateway.wire.serving_tls import ServingTls, TlsFiles
+from vgateway.wire.serving_tls import Serving, ServingTls, TlsFiles
 from vgateway.wire.tls import TlsTransport
 
 __all__ = ["Handler", "Listener", "TlsFiles", "peer_certificate", "peer_of_request"]
@@ -85,7 +85,7 @@ class Listener:
         handler: Handler,
         address: str,
         port: int,
-        tls: TlsFiles | None,
+        tls: TlsFiles | Serving | None,
         *,
         drain_seconds: float = 20.0,
         reuse_port: bool = False,
@@ -102,7 +102,7 @@ class Listener:
         self.drain_seconds = drain_seconds
         self.reuse_port = reuse_port
         self.reload_seconds = reload_seconds
-        self._tls = None if tls is None else ServingTls(name, tls)
+        self._tls: Serving | None = ServingTls(name, tls) if isinstance(tls, TlsFiles) else tls
         self._verbose = False
 
     async def run(self) -> None:

@@ -3,6 +3,7 @@
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -20,6 +21,23 @@ class TlsFiles:
     certificate: Path
     key: Path
     client_ca: Path | None = None
+
+
+class Serving(Protocol):
+    """What a listener needs of its TLS: who makes the certificate is another matter."""
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What the next connection is served with."""
+        ...
+
+    def load(self) -> None:
+        """Read the files. Raises ``ConfigError`` naming the one that is missing or does not fit."""
+        ...
+
+    def reload_if_changed(self) -> None:
+        """Read the files again if they changed; keep what is there while the new ones do not fit together."""
+        ...
 
 
 class ServingTls:
@@ -46,12 +64,8 @@ class ServingTls:
             context.load_cert_chain(files.certificate, files.key)
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"{self.name}: cannot use {files.certificate} with {files.key}: {error}") from error
-        try:
-            if files.client_ca is not None:
-                context.load_verify_locations(files.client_ca)
-                context.verify_mode = ssl.CERT_OPTIONAL
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"{self.name}: cannot use {files.client_ca}: {error}") from error
+        if files.client_ca is not None:
+            ask_for_certificates(context, files.client_ca, self.name)
         return context
 
     def reload_if_changed(self) -> None:
@@ -79,7 +93,19 @@ def serving_context() -> ssl.SSLContext:
     return context
 
 
+def ask_for_certificates(context: ssl.SSLContext, client_ca: Path, listener: str) -> None:
+    """Let clients show certificates that a bundle signed. Raises ``ConfigError`` for a bundle that is none."""
+    try:
+        context.load_verify_locations(client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{listener}: cannot use {client_ca}: {error}") from error
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+
 def _stamp(files: TlsFiles) -> Stamp:
+    return stamp(files.certificate, files.key, *([files.client_ca] if files.client_ca else []))
+
+
+def stamp(*paths: Path) -> Stamp:
     """Return what changes when a file is replaced, in place or by a symbolic link of a Kubernetes volume."""
-    paths = [files.certificate, files.key, *([files.client_ca] if files.client_ca else [])]
     return tuple((stat.st_mtime_ns, stat.st_ino, stat.st_size) for stat in (path.stat() for path in paths))

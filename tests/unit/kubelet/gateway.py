@@ -15,13 +15,16 @@ from tests.unit.kubelet.pods import NAMES, stored
 from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials
 from vgateway.kube.objects import Obj
+from vgateway.kube.store import Store
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
-from vgateway.kubelet.directory import EveryNode, NodeDirectory, StoreDirectory
+from vgateway.kubelet.directory import StoreDirectory
 from vgateway.kubelet.handler import KubeletHandler
 from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.nodes import NodeDirectory, Port, StoreNodes
 from vgateway.kubelet.reviewer import Reviewer
 from vgateway.kubelet.rewrite import PODS
+from vgateway.syncer.resources import NODES, SERVICES
 from vgateway.wire.server import Listener, TlsFiles, peer_certificate
 from vgateway.wire.upstream import Upstream
 
@@ -146,7 +149,7 @@ async def gateway(
         stack.callback(upstream.close)
         handler = KubeletHandler(
             StoreDirectory(NAMES, stored(*virtual), stored(*host), sides[0], sides[1]),
-            nodes or EveryNode(),
+            nodes or StoreNodes(Port(NAMES, ("node",)), *(Store(one) for one in (NODES, SERVICES, SERVICES))),
             Authenticator(reviewer, peer_certificate),
             Authorizer(reviewer),
             upstream,

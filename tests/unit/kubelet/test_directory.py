@@ -10,7 +10,7 @@ from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials
 from vgateway.kube.objects import HostObj, Obj, VirtualKey, uid
 from vgateway.kubelet.calls import PodTarget
-from vgateway.kubelet.directory import EveryNode, StoreDirectory, check_target
+from vgateway.kubelet.directory import StoreDirectory, check_target
 
 WEB = VirtualKey("default", "web")
 VIRTUAL_PATH = "/api/v1/namespaces/default/pods/web"
@@ -145,4 +145,3 @@ async def test_the_pods_of_a_node_are_those_bound_to_it() -> None:
         }
 
     assert names == {"": ["a", "b"], "node-2": ["b"], "no": []}
-    assert EveryNode().node_at("10.0.0.1:10250") == ""

@@ -10,6 +10,8 @@ from tests.unit.kubelet.gateway import ADMIN, Reply, gateway, read_reply, reques
 from tests.unit.kubelet.peer import Asked, http
 from tests.unit.kubelet.pods import host_pod, virtual_pod
 from vgateway.errors import status_body
+from vgateway.kubelet.authority import Headers
+from vgateway.kubelet.calls import KubeletCall
 
 WEB = virtual_pod()
 TWIN = host_pod(WEB)
@@ -310,8 +312,8 @@ async def test_healthz_is_ok_and_pods_are_the_tenants_own(tmp_path: Path) -> Non
 
 
 class Node2:
-    def node_at(self, authority: str) -> str:
-        assert authority == "node:10250"
+    def node_of(self, headers: Headers, call: KubeletCall) -> str:
+        assert ("Host", "node:10250") in headers
         return "node-2"
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from vgateway import __version__
 from vgateway.kube.objects import HostObj, Obj, VirtualKey, get_path, labels
-from vgateway.kube.ownership import PREFIX, owner_of
+from vgateway.kube.ownership import owner_of
 from vgateway.syncer.kind import DerivedKind, Hint, Index, Side, Wake, same_key
-from vgateway.syncer.resources import NODES, PODS
+from vgateway.syncer.kinds.nodeaddress import FAKE_NODE, node_addresses, nodes_of_services
+from vgateway.syncer.resources import NODES, PODS, SERVICES
 from vgateway.syncer.view import BY_NODE, View
 
-FAKE_NODE = f"{PREFIX}/fake-node"
 NOT_READY = "node.kubernetes.io/not-ready"
 # The names that Kubernetes has for machines.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -35,7 +35,8 @@ def node_values(pod: Obj) -> Iterable[str]:
     return (node,) if node else ()
 
 
-def _nodes_of_pods(hint: Hint, view: View) -> Iterable[VirtualKey]:
+def nodes_of_pods(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    """Wake for the node of a pod that came or went."""
     # A pod's node is made when the pod is bound; here it is about restarts and about the last pod that goes.
     if not (hint.came or hint.went or not owner_of(view.names, PODS, HostObj(hint.some))):
         return ()
@@ -50,7 +51,11 @@ class NodeKind(DerivedKind):
     @property
     def wakes(self) -> tuple[Wake, ...]:
         """The nodes themselves, and pods that come to and go from a host node."""
-        return (Wake(Side.VIRTUAL, NODES, same_key), Wake(Side.HOST, PODS, _nodes_of_pods))
+        return (
+            Wake(Side.VIRTUAL, NODES, same_key),
+            Wake(Side.HOST, PODS, nodes_of_pods),
+            Wake(Side.HOST, SERVICES, nodes_of_services),
+        )
 
     @property
     def indexes(self) -> tuple[Index, ...]:
@@ -94,10 +99,7 @@ def virtual_node(name: str, have: Mapping[str, Any] | None, view: View) -> Obj:
             "capacity": CAPACITY,
             "allocatable": CAPACITY,
             "conditions": _conditions(have, view),
-            "addresses": [
-                {"type": "InternalIP", "address": view.settings.address},
-                {"type": "Hostname", "address": name},
-            ],
+            "addresses": node_addresses(name, view),
             "daemonEndpoints": {"kubeletEndpoint": {"Port": view.settings.kubelet_port}},
             "nodeInfo": {
                 "architecture": architecture,

@@ -2,7 +2,8 @@ from tests.unit.syncer.world import NOW, SETTINGS, World, a_config_map, a_pod, a
 from vgateway.kube.objects import Obj, VirtualKey
 from vgateway.syncer.kinds.endpoints import KubernetesEndpointsKind, KubernetesSliceKind
 from vgateway.syncer.kinds.kubernetes import KUBERNETES, KubernetesServiceKind
-from vgateway.syncer.kinds.node import FAKE_NODE, NOT_READY, NodeKind
+from vgateway.syncer.kinds.node import NOT_READY, NodeKind
+from vgateway.syncer.kinds.nodeaddress import FAKE_NODE
 from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.rootca import KEY, RootCaKind
 from vgateway.syncer.resources import CONFIGMAPS, ENDPOINTS, ENDPOINTSLICES, NODES, PODS, SERVICES
