@@ -41,7 +41,7 @@ def test_a_switch_takes_its_kind_away_and_the_right_to_write_it() -> None:
     kinds = kinds_for(config)
     assert "services" not in {kind.name for kind in kinds}
     (rule,) = (rule for rule in host_role_rules(kinds) if rule["resources"] == ["services"])
-    assert rule["verbs"] == ["get", "list", "watch"]
+    assert rule["verbs"] == ["delete", "get", "list", "watch"], "what is left of nodes' addresses is removed"
 
 
 def test_a_pod_security_standard_brings_the_kind_that_keeps_it() -> None:
