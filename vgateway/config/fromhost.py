@@ -87,9 +87,9 @@ class FromHost(Section):
     csi_drivers: Automatic = Automatic()
     """The tenant sees the host's drivers; needs to read them on the host."""
     csi_nodes: Automatic = Automatic()
-    """The tenant sees the drivers of the host's nodes; needs to read them on the host."""
+    """The tenant sees the drivers of the host's nodes that it has; needs to read them on the host."""
     csi_storage_capacities: Automatic = Automatic()
-    """The tenant sees what space the host has left; needs to read it on the host."""
+    """The tenant sees what space the host has left, in ``kube-system``; needs to read it on the whole host."""
     volume_snapshot_classes: Classes = Classes()
     """The tenant sees the host's classes; needs to read them on the host."""
     config_maps: Mapped = Mapped()
@@ -102,7 +102,7 @@ class FromHost(Section):
     """Not supported yet."""
     gateways: NotYet = NotYet()
     """Not supported yet."""
-    device_classes: NotYet = NotYet()
-    """Not supported yet."""
+    device_classes: Classes = Classes()
+    """The tenant sees the host's classes of devices and may claim some by them; needs to read them on the host."""
     custom_resources: NotYet = NotYet()
     """Not supported yet."""

@@ -22,3 +22,14 @@ class Sync(Section):
                 spelled = ToHost.model_fields[name].alias
                 raise ValueError(f"toHost.{spelled} and fromHost.{spelled} exclude each other")
         return self
+
+    @model_validator(mode="after")
+    def _not_alone(self) -> Self:
+        for name, behind in (
+            ("persistent_volumes", "persistent_volume_claims"),
+            ("volume_snapshot_contents", "volume_snapshots"),
+        ):
+            if getattr(self.to_host, name).enabled and not getattr(self.to_host, behind).enabled:
+                one, other = (ToHost.model_fields[field].alias for field in (name, behind))
+                raise ValueError(f"toHost.{one} needs toHost.{other}: what it brings stands behind those")
+        return self

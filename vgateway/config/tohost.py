@@ -51,13 +51,16 @@ class ToHost(Section):
     persistent_volume_claims: On = On()
     """Turned off, pods that need a claim do not start."""
     persistent_volumes: Switch = Switch()
-    """The tenant may make volumes by hand; needs rights on all volumes of the host."""
+    """The tenant may make volumes by hand and sees the real ones behind its claims; needs rights on all of the host's.
+
+    A ``hostPath`` volume reaches the host's disks: ``policies.podSecurityStandard`` baseline keeps those out.
+    """
     storage_classes: Switch = Switch()
     """The tenant may make storage classes; needs rights on all classes of the host."""
     volume_snapshots: Switch = Switch()
     """Snapshots of the tenant's claims are taken on the host; it needs the snapshot controller there."""
     volume_snapshot_contents: Switch = Switch()
-    """Snapshots' contents can be made by hand; needs rights on all of them on the host."""
+    """The tenant may make contents by hand and sees those of its snapshots; needs rights on all of the host's."""
     pod_disruption_budgets: Switch = Switch()
     """Drains of host nodes respect the tenant's budgets."""
     service_accounts: Switch = Switch()

@@ -321,7 +321,7 @@ class DerivedKind(Kind):
         return cover(have, want)
 
     def prepare(self, want: Obj, view: View) -> Iterator[Step]:
-        """Make what must be there before the object."""
+        """Make what must be there before the object, or act on what it is made from; also when it is put right."""
         return iter(())
 
     def displaced(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:

@@ -55,7 +55,7 @@ def plan(kind: Kind, key: VirtualKey, view: View, seen: Seen) -> Iterator[Step]:
 def _addressed(step: Step, virtual: Mapping[str, Any] | None, host: Mapping[str, Any] | None) -> Step:
     """Bind a patch to the very object that it was planned for: another one may have its name by now."""
     match step:
-        case PatchHost() if host is not None:
+        case PatchHost(uid="") if host is not None:
             return replace(step, uid=uid(host))
         case PatchVirtual() if virtual is not None:
             return replace(step, uid=uid(virtual))
@@ -156,6 +156,7 @@ def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Ste
         yield _unmake(kind, kind.place(key, view), have, "it must be made anew")
         yield from _make(kind, want, view)
     else:
+        yield from kind.prepare(want, view)
         yield from _adjust(kind, kind.place(key, view), have, want)
 
 

@@ -12,6 +12,7 @@ from vgateway.errors import ConfigError
 from vgateway.kube.objects import Resource
 from vgateway.syncer.kind import Kind, Rights, SyncedKind
 from vgateway.syncer.kinds.backends import EndpointsKind, EndpointSliceKind
+from vgateway.syncer.kinds.capacity import CapacityKind
 from vgateway.syncer.kinds.claim import ClaimKind
 from vgateway.syncer.kinds.classes import PriorityClassKind, StorageClassKind
 from vgateway.syncer.kinds.configmap import ConfigMapKind
@@ -21,6 +22,8 @@ from vgateway.syncer.kinds.endpoints import KubernetesEndpointsKind, KubernetesS
 from vgateway.syncer.kinds.event import EventKind
 from vgateway.syncer.kinds.imported import (
     CSI_DRIVERS,
+    CSI_NODES,
+    DEVICE_CLASSES,
     INGRESS_CLASSES,
     PRIORITY_CLASSES,
     RUNTIME_CLASSES,
@@ -36,13 +39,15 @@ from vgateway.syncer.kinds.namespace import PodSecurityKind
 from vgateway.syncer.kinds.networkpolicy import NetworkPolicyKind
 from vgateway.syncer.kinds.node import NodeKind
 from vgateway.syncer.kinds.nodeaddress import NodeAddressKind, NodeEndpointsKind
+from vgateway.syncer.kinds.persistentvolume import VOLUMES_REFER, BoundClaimKind, VolumeKind
 from vgateway.syncer.kinds.pod import PodKind
-from vgateway.syncer.kinds.references import PODS_REFER
+from vgateway.syncer.kinds.references import PODS_REFER, Referrer
 from vgateway.syncer.kinds.rootca import RootCaKind
 from vgateway.syncer.kinds.secret import SecretKind
 from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.kinds.serviceaccount import ServiceAccountKind
-from vgateway.syncer.kinds.snapshot import SnapshotKind
+from vgateway.syncer.kinds.shown import ShownContentKind, ShownVolumeKind
+from vgateway.syncer.kinds.snapshot import BoundSnapshotKind, ContentKind, SnapshotKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
 from vgateway.syncer.rules import pull
 
@@ -61,11 +66,13 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
     "endpoints": (EndpointsKind,),
     "endpoint_slices": (EndpointSliceKind,),
     "persistent_volume_claims": (ClaimKind, FakeVolumeKind),
+    "persistent_volumes": (BoundClaimKind, VolumeKind, ShownVolumeKind),
     "pod_disruption_budgets": (DisruptionBudgetKind,),
     "priority_classes": (PriorityClassKind,),
     "storage_classes": (StorageClassKind,),
     "service_accounts": (ServiceAccountKind,),
     "volume_snapshots": (SnapshotKind,),
+    "volume_snapshot_contents": (BoundSnapshotKind, ContentKind, ShownContentKind),
     "ingresses": (IngressKind,),
     "network_policies": (NetworkPolicyKind,),
 }
@@ -74,6 +81,9 @@ FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
     "config_maps": (),
     "secrets": (),
     "csi_drivers": (CSI_DRIVERS,),
+    "csi_nodes": (CSI_NODES,),
+    "csi_storage_capacities": (CapacityKind,),
+    "device_classes": (DEVICE_CLASSES,),
     "ingress_classes": (INGRESS_CLASSES,),
     "priority_classes": (PRIORITY_CLASSES,),
     "runtime_classes": (RUNTIME_CLASSES,),
@@ -103,20 +113,32 @@ def select(sync: Sync, policies: Policies, kubelets: ProxyKubelets = ProxyKubele
         found.append(PodSecurityKind())
     found += [_made(offer, sync, found, sync) for offer in ALWAYS]
     found += [NodeAddressKind(makes=kubelets.by_ip), *([NodeEndpointsKind()] if kubelets.by_ip else [])]
-    # Two switches may bring the same kind.
+    # Two switches may bring the same kind, or the later a fuller one in the earlier's place.
     return tuple({kind.name: kind for kind in found}.values())
 
 
 def _made(offer: Offer, switch: Section, others: Iterable[Kind], sync: Sync) -> Kind:
+    found = getattr(switch, "selector", None)
+    selector = found.model_dump(by_alias=True, exclude_defaults=True) if found else None
     if isinstance(offer, Imports):
-        selector = getattr(switch, "selector", None)
-        return ImportedKind(offer, selector.model_dump(by_alias=True, exclude_defaults=True) if selector else None)
+        return ImportedKind(offer, selector)
+    if issubclass(offer, CapacityKind):
+        return offer(selector)
     if issubclass(offer, EventKind):
         twins = [kind.resource for kind in others if isinstance(kind, SyncedKind)]
         return offer(resource for resource in twins if resource.namespaced)
-    if issubclass(offer, SecretKind) and sync.to_host.ingresses.enabled:
-        return offer((PODS_REFER, INGRESSES_REFER))
+    if issubclass(offer, SecretKind):
+        return offer(tuple(_referrers(sync)))
     return offer()
+
+
+def _referrers(sync: Sync) -> Iterator[Referrer]:
+    """Yield what may need Secrets on the host."""
+    yield PODS_REFER
+    if sync.to_host.ingresses.enabled:
+        yield INGRESSES_REFER
+    if sync.to_host.persistent_volumes.enabled:
+        yield VOLUMES_REFER
 
 
 def customs(sync: Sync) -> Iterator[Kind]:

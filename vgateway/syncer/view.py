@@ -19,6 +19,7 @@ BY_WAITING = "waiting"
 BY_SERVICE = "service"
 BY_INVOLVED = "involved"
 BY_VOLUME = "volume"
+BY_HOLDER = "holder"
 
 
 class Lookup(Protocol):

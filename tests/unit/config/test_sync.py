@@ -114,3 +114,12 @@ def test_classes_go_one_way_only() -> None:
     both = {"priorityClasses": {"enabled": True}}
     (line,) = problems_of(sync(toHost=both, fromHost=both))
     assert line.startswith("sync: toHost.priorityClasses and fromHost.priorityClasses exclude each other")
+
+
+@pytest.mark.parametrize(
+    ("on", "off"),
+    [("persistentVolumes", "persistentVolumeClaims"), ("volumeSnapshotContents", "volumeSnapshots")],
+)
+def test_what_stands_behind_a_kind_does_not_cross_without_it(on: str, off: str) -> None:
+    (line,) = problems_of(sync(toHost={on: {"enabled": True}, off: {"enabled": False}}))
+    assert line.startswith(f"sync: toHost.{on} needs toHost.{off}")

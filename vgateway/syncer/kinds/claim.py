@@ -9,8 +9,9 @@ from typing import Any
 
 from vgateway.kube.objects import HostObj, Obj, VirtualObj, annotations, get_path, labels
 from vgateway.syncer.kind import SyncedKind
+from vgateway.syncer.kinds.backing import VOLUME, host_name, virtual_name
 from vgateway.syncer.kinds.event import FROM_HOST
-from vgateway.syncer.metadata import host_annotations
+from vgateway.syncer.metadata import host_annotations, host_label_key
 from vgateway.syncer.resources import CLAIMS, STORAGECLASSES
 from vgateway.syncer.rules import pull, push
 from vgateway.syncer.steps import Step, Tell
@@ -50,11 +51,12 @@ def _annotations(host: HostObj, virtual: VirtualObj, _view: View) -> dict[str, s
     return found or None
 
 
-def _unless_set(path: str) -> Any:
-    def value(host: HostObj, virtual: VirtualObj, _view: View) -> Any:
-        return get_path(virtual, path) or get_path(host, path)
+def _class(host: HostObj, virtual: VirtualObj, _view: View) -> Any:
+    return get_path(virtual, "spec.storageClassName") or get_path(host, "spec.storageClassName")
 
-    return value
+
+def _volume(host: HostObj, virtual: VirtualObj, view: View) -> Any:
+    return get_path(virtual, VOLUME.named_in) or virtual_name(VOLUME, get_path(host, VOLUME.named_in), view)
 
 
 class ClaimKind(SyncedKind):
@@ -66,8 +68,8 @@ class ClaimKind(SyncedKind):
         push("spec.resources.requests"),
         push("spec.volumeAttributesClassName"),
         # The API server lets both be set once.
-        pull("spec.volumeName", via=_unless_set("spec.volumeName")),
-        pull("spec.storageClassName", via=_unless_set("spec.storageClassName")),
+        pull("spec.volumeName", via=_volume),
+        pull("spec.storageClassName", via=_class),
         pull("metadata.annotations", via=_annotations),
         pull("status"),
     )
@@ -82,6 +84,11 @@ class ClaimKind(SyncedKind):
         spec, namespace = dict(virtual["spec"]), virtual["metadata"]["namespace"]
         if name := spec.get("storageClassName"):
             spec["storageClassName"] = host_class(name, view)
+        if name := spec.get("volumeName"):
+            spec["volumeName"] = host_name(VOLUME, name, view)
+        if (own := get_path(spec, "selector.matchLabels")) and VOLUME.crosses(view.settings.sync):
+            renamed = {host_label_key(view.names, key): value for key, value in own.items()}
+            spec["selector"] = {**spec["selector"], "matchLabels": renamed}
         for field in ("dataSource", "dataSourceRef"):
             if spec.get(field):
                 spec[field] = host_source(spec[field], namespace, view)
@@ -89,6 +96,6 @@ class ClaimKind(SyncedKind):
 
     def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """Say when the two are bound to different volumes: neither side can be changed."""
-        ours, theirs = get_path(virtual, "spec.volumeName"), get_path(host, "spec.volumeName")
-        if ours and theirs and ours != theirs:
+        ours, theirs = (get_path(one, VOLUME.named_in) for one in (virtual, host))
+        if ours and theirs and host_name(VOLUME, ours, view) != theirs:
             yield Tell("VolumeDiffers", f"the host has bound the claim to volume {theirs}, not to {ours}")

@@ -15,7 +15,10 @@ from vgateway.syncer.kinds.pod.scheduling import matches
 from vgateway.syncer.metadata import LAST_APPLIED
 from vgateway.syncer.resources import (
     CSIDRIVERS,
+    CSINODES,
+    DEVICECLASSES,
     INGRESSCLASSES,
+    NODES,
     PRIORITYCLASSES,
     RUNTIMECLASSES,
     SNAPSHOTCLASSES,
@@ -26,11 +29,16 @@ from vgateway.syncer.view import View
 
 @dataclass(frozen=True, slots=True)
 class Imports:
-    """What is particular to one resource: the fields that the API server lets nobody change."""
+    """What is particular to one resource: the fields that the API server lets nobody change.
+
+    ``namesake`` is a resource of which the tenant must have an object of that name; a resource that ``may_lack`` may
+    be missing on either side.
+    """
 
     resource: Resource
     fixed: tuple[str, ...] = ()
     may_lack: bool = False
+    namesake: Resource | None = None
 
 
 STORAGE_CLASSES = Imports(STORAGECLASSES, ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"))
@@ -38,6 +46,8 @@ PRIORITY_CLASSES = Imports(PRIORITYCLASSES, ("value", "preemptionPolicy"))
 RUNTIME_CLASSES = Imports(RUNTIMECLASSES, ("handler",))
 INGRESS_CLASSES = Imports(INGRESSCLASSES, ("spec.controller",))
 CSI_DRIVERS = Imports(CSIDRIVERS, ("spec.attachRequired", "spec.volumeLifecycleModes"))
+CSI_NODES = Imports(CSINODES, namesake=NODES)
+DEVICE_CLASSES = Imports(DEVICECLASSES)
 SNAPSHOT_CLASSES = Imports(SNAPSHOTCLASSES, may_lack=True)
 
 
@@ -57,7 +67,8 @@ class ImportedKind(DerivedKind):
     @property
     def wakes(self) -> tuple[Wake, ...]:
         """The object on either side, which have one name."""
-        return (Wake(Side.HOST, self.resource, same_key), Wake(Side.VIRTUAL, self.resource, same_key))
+        own = (Wake(Side.HOST, self.resource, same_key), Wake(Side.VIRTUAL, self.resource, same_key))
+        return (*own, *([Wake(Side.VIRTUAL, also, same_key)] if (also := self._imports.namesake) else ()))
 
     @property
     def reads(self) -> tuple[Source, ...]:
@@ -72,7 +83,8 @@ class ImportedKind(DerivedKind):
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the copy, None if the host has none or the selector does not take it."""
         host = view.host_obj(self.resource, HostKey(key.namespace, key.name))
-        if host is None or not matches(self._selector, labels(host)):
+        also = self._imports.namesake
+        if host is None or not matches(self._selector, labels(host)) or (also and not view.on_virtual(also, key)):
             return None
         return imported(host)
 
