@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, ProcessCollector
@@ -11,6 +12,7 @@ from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistr
 from vgateway.app.operations import Explain, OperationsServer
 from vgateway.config.gateway import Gateway, GatewayTls, HostCluster
 from vgateway.config.model import Config
+from vgateway.dns.values import dns_of
 from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials, from_files, from_pod
 from vgateway.kube.kubeconfig import from_kubeconfig
@@ -41,6 +43,7 @@ from vgateway.wire.server import Listener, TlsFiles, peer_certificate
 from vgateway.wire.upstream import Upstream
 
 VIRTUAL_HOP = "virtual API server"
+RESOLVER = Path("/etc/resolv.conf")
 HOST_HOP = "host API server"
 
 
@@ -176,6 +179,7 @@ def upstream_of(credentials: Credentials, hop: str) -> Upstream:
 def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion) -> SyncerSettings:
     """Say what the syncer has to know."""
     gateway = config.gateway
+    dns = dns_of(config, RESOLVER.read_text() if RESOLVER.exists() else "")
     return SyncerSettings(
         names=Names(gateway.name, gateway.namespace),
         service=gateway.service_name,
@@ -189,6 +193,7 @@ def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion)
         sync=config.sync,
         pod_security_standard=config.policies.pod_security_standard,
         enforced_tolerations=tolerations_of(config.sync.to_host.pods),
+        dns=lambda: dns,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 NAME_OR_EMPTY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"
 NOT_YET = "not_supported_yet"
+ELSEWHERE = "wrong_elsewhere"
 
 
 def _https(url: str) -> str:
@@ -57,3 +58,8 @@ class NotYet(Section):
         if isinstance(given, NotYet) or given == {}:
             return given
         raise PydanticCustomError(NOT_YET, "not supported yet")
+
+
+def wrong_at(path: str, what: str) -> PydanticCustomError:
+    """Return what a section raises that finds something wrong at a path below itself."""
+    return PydanticCustomError(ELSEWHERE, "{what}", {"path": path, "what": what})

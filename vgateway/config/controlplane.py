@@ -1,6 +1,7 @@
-"""``controlPlane``: the gateway's own listeners."""
+"""``controlPlane``: the gateway's own listeners, and the virtual cluster's DNS."""
 
 from vgateway.config.base import Port, Section
+from vgateway.config.coredns import Coredns
 
 
 class Proxy(Section):
@@ -22,7 +23,8 @@ class Kubelet(Section):
 
 
 class ControlPlane(Section):
-    """The gateway's own listeners."""
+    """The gateway's own listeners, and the virtual cluster's DNS."""
 
     proxy: Proxy = Proxy()
     kubelet: Kubelet = Kubelet()
+    coredns: Coredns = Coredns()

@@ -46,6 +46,10 @@ class HostCluster(Section):
 
     kubeconfig: Path | None = None
     """Kubeconfig whose current context has the rights of the namespaced Role."""
+    dns: str = ""
+    """IP of the host cluster's DNS, for fallbacks and resolve rules; else this process's own first name server."""
+    cluster_domain: str = "cluster.local"
+    """DNS domain of the host cluster."""
 
 
 class Operations(Section):

@@ -7,7 +7,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vgateway.config.base import NOT_YET
+from vgateway.config.base import ELSEWHERE, NOT_YET
 from vgateway.config.convert import Converted, convert
 from vgateway.config.model import Config
 from vgateway.config.vocabulary import about_unknown
@@ -77,6 +77,9 @@ def _problem(problem: ErrorDetails, converted: Converted) -> str:
         case "missing":
             what = "this key is required"
         case kind if kind == NOT_YET:
+            what = problem["msg"]
+        case kind if kind == ELSEWHERE:
+            path.append(problem["ctx"]["path"])
             what = problem["msg"]
         case _:
             what = f"{problem['msg'].removeprefix('Value error, ')}, not {_shown(problem['input'])}"

@@ -8,12 +8,13 @@ from typing import Self
 
 from pydantic import model_validator
 
-from vgateway.config.base import Section
+from vgateway.config.base import Section, wrong_at
 from vgateway.config.controlplane import ControlPlane
 from vgateway.config.gateway import Gateway
 from vgateway.config.logs import Logging
 from vgateway.config.networking import Networking
 from vgateway.config.policies import Policies
+from vgateway.config.resolving import conflicts
 from vgateway.config.sync import Sync
 
 
@@ -31,4 +32,13 @@ class Config(Section):
     def _addresses_are_certified(self) -> Self:
         if self.networking.advanced.proxy_kubelets.by_ip and self.gateway.virtual_cluster.authority_key is None:
             raise ValueError("networking.advanced.proxyKubelets.byIP needs gateway.virtualCluster.authorityKey")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_agree(self) -> Self:
+        networking = self.networking
+        spelled = "resolveServices" if networking.resolve_services else "resolveDNS"
+        own = f"{self.gateway.namespace}/{self.gateway.name}"
+        for index, what in conflicts(networking.rules, networking.advanced.cluster_domain, own):
+            raise wrong_at(f"networking.{spelled}.{index}", what)
         return self

@@ -22,7 +22,6 @@ NOT_YET = frozenset(
         "telemetry",
         "controlPlane.advanced",
         "controlPlane.backingStore",
-        "controlPlane.coredns",
         "controlPlane.distro",
         "controlPlane.endpoint",
         "controlPlane.hostPathMapper",
@@ -34,12 +33,8 @@ NOT_YET = frozenset(
         "controlPlane.tlsRoute",
         "controlPlane.proxy.extraSANs",
         "networking.replicateServices",
-        "networking.resolveDNS",
-        "networking.resolveServices",
         "networking.podCIDR",
         "networking.serviceCIDR",
-        "networking.advanced.fallback",
-        "networking.advanced.fallbackHostCluster",
     }
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 from vgateway.local import hostcluster, storage, virtualcluster
 from vgateway.local.addresses import node_name
 from vgateway.local.debian import NODE_PACKAGES, ensure_packages
+from vgateway.local.dns import launch_dns
 from vgateway.local.errors import LocalError
 from vgateway.local.gateway import await_gateway, ensure_gateway, read_choices
 from vgateway.local.hostcluster import finish_host, launch_host
@@ -32,7 +33,7 @@ from vgateway.local.virtualcluster import Virtual, finish_control_plane, launch_
 from vgateway.local.watchdog import watch_owner
 
 HOST_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
-NODE_PROGRAMS = ("kubelet", "kube-proxy")
+NODE_PROGRAMS = ("kubelet", "kube-proxy", "coredns")
 KWOK_WITHOUT_ROOT = 1
 """How many kwok nodes there are without root, when nobody says."""
 
@@ -64,7 +65,7 @@ def bring_up(paths: Paths, cache: Path, wish: Wish, progress: Progress) -> State
     before = _found(paths, wish) or _reserve(paths, wish)
     state = wanted(before, wish)
     programs = ensure_programs(needed_programs(state), cache, progress)
-    archives = _prepare_machine(state, wish, cache, progress)
+    archives = _prepare_machine(state, wish, cache, programs, progress)
     save_state(paths.state, _until_done(before, state))
     instance = open_instance(paths, state, programs, wish.environ, progress)
     if wish.owner is not None:
@@ -147,14 +148,16 @@ def _until_done(before: State, after: State) -> State:
     return replace(after, nodes=nodes, kwok_nodes=kwok_nodes, storage=before.storage or after.storage)
 
 
-def _prepare_machine(state: State, wish: Wish, cache: Path, progress: Progress) -> list[Path]:
+def _prepare_machine(
+    state: State, wish: Wish, cache: Path, programs: Mapping[str, Path], progress: Progress
+) -> list[Path]:
     """Install what real nodes need of this machine; return the archives of the images that they carry."""
     if not state.rooted:
         progress.say("not root: the nodes are make-believe (kwok) and everything listens on loopback")
         return []
     ensure_packages(NODE_PACKAGES, progress)
     raise_limit(run_root(wish.environ, rooted=True))
-    return list(ensure_images(cache, progress).values()) if state.nodes else []
+    return list(ensure_images(cache, programs, progress).values()) if state.nodes else []
 
 
 def _link_programs(paths: Paths, programs: Mapping[str, Path]) -> None:
@@ -194,6 +197,7 @@ def _bring_up_host(instance: Instance, state: State, archives: list[Path]) -> No
             await_kwok(instance, state.kwok_nodes)
     if state.nodes:
         with instance.progress.step(f"real nodes: {state.nodes}"):
+            launch_dns(instance)
             for index in nodes:
                 finish_node(instance, index, archives)
             for index in nodes:

@@ -49,7 +49,10 @@ def gateway_section(virtual: Virtual) -> dict[str, Any]:
             "frontProxyKey": str(pki / "front-proxy-client.key"),
             "rootCA": str(pki / "ca.crt"),
         },
-        "hostCluster": {"kubeconfig": str(virtual.directory / "host.kubeconfig")},
+        "hostCluster": {
+            "kubeconfig": str(virtual.directory / "host.kubeconfig"),
+            "dns": virtual.instance.addresses.dns_service,
+        },
         "operations": {"address": virtual.cluster.address, "port": OPERATIONS_PORT},
     }
 

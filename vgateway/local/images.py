@@ -1,4 +1,4 @@
-"""Assembles the images that the nodes carry, so that no registry is needed: pause and busybox.
+"""Assembles the images that the nodes carry, so that no registry is needed: pause, busybox and CoreDNS.
 
 They are made once, reproducibly for the same Debian packages, and kept in the cache. What an archive looks like is
 ``archive``'s to know.
@@ -22,6 +22,7 @@ from vgateway.local.progress import Progress
 PAUSE_SOURCE = Path(__file__).parent / "pause.c"
 PAUSE = "registry.k8s.io/pause:3.10"
 BUSYBOX = "docker.io/library/busybox:1.36"
+COREDNS = "docker.io/coredns/coredns:1.14.7"
 
 SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -49,14 +50,33 @@ class Image:
     config: ImageConfig
     fill: Callable[[Path, Path, Progress], None]
     """Given the (empty) root directory and a scratch directory."""
+    made_of: str = ""
+    """What it holds beside what the recipe says: part of the archive's name."""
 
 
-def ensure_images(cache: Path, progress: Progress) -> dict[str, Path]:
+def ensure_images(cache: Path, programs: Mapping[str, Path], progress: Progress) -> dict[str, Path]:
     """Return the archive of every image by the image's name, assembling under ``cache`` what is not there yet.
 
-    Raises LocalError when a package or the compiler that it takes cannot be had.
+    ``programs`` are those that images are made of. Raises LocalError when a package or the compiler that it takes
+    cannot be had.
     """
-    return {image.name: _ensure(image, cache / "images", progress) for image in IMAGES}
+    images = (*IMAGES, coredns_image(programs["coredns"]))
+    return {image.name: _ensure(image, cache / "images", progress) for image in images}
+
+
+def coredns_image(program: Path) -> Image:
+    """Return the image that holds a CoreDNS of ours and nothing else."""
+
+    def fill(root: Path, _work: Path, _progress: Progress) -> None:
+        shutil.copy(program, root / "coredns")
+        (root / "coredns").chmod(0o755)
+
+    return Image(COREDNS, ImageConfig(entrypoint=("/coredns",), user="65532:65532"), fill, _digest(program))
+
+
+def _digest(program: Path) -> str:
+    with program.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
 
 
 def import_image(containerd_socket: Path, archive: Path) -> None:
@@ -84,7 +104,8 @@ def recipe() -> str:
 
 
 def _ensure(image: Image, directory: Path, progress: Progress) -> Path:
-    finished = directory / recipe() / f"{image.name.rpartition('/')[2].replace(':', '-')}.tar"
+    made_of = f"-{image.made_of}" if image.made_of else ""
+    finished = directory / recipe() / f"{image.name.rpartition('/')[2].replace(':', '-')}{made_of}.tar"
     if finished.exists():
         return finished
     with exclusive(directory / "images.lock", "another run that assembles images", progress):

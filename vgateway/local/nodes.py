@@ -38,7 +38,7 @@ def launch_runtime(instance: Instance, index: int, nodes: int) -> None:
     files = instance.node_files(name)
     ensure_node(instance.addresses, index, nodes)
     write_file(files.plugins / "pods.conflist", orjson.dumps(_pod_network(instance.addresses, index, files)).decode())
-    write_file(files.resolver, "# No name server: pods of this cluster ask their own.\n")
+    write_file(files.resolver, f"nameserver {instance.addresses.host}\n")
     config = write_file(files.directory / "containerd.toml", containerd_config(files))
     arguments = (find_program("containerd"), f"--config={config}", "--log-level=warn")
     instance.processes.ensure(Program(f"{name}/containerd", arguments, _place(instance, index), files=(config,)))

@@ -66,6 +66,7 @@ PROGRAMS: Mapping[str, Program] = {
             "github.com/rancher/local-path-provisioner",
             (0, 0),  # its minor versions are patches: 0.0.30
         ),
+        Program("coredns", "coredns", "github.com/coredns/coredns", (1, 14), version_arguments=("-version",)),
     )
 }
 

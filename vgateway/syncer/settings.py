@@ -8,6 +8,7 @@ from vgateway.config.networking import ProxyKubelets
 from vgateway.config.pods import Pods
 from vgateway.config.sync import Sync
 from vgateway.config.tolerations import parse_toleration
+from vgateway.dns.values import OFF, Dns
 from vgateway.kube.names import Names
 
 _MINOR = re.compile(r"v?(\d+)\.(\d+)")
@@ -19,7 +20,8 @@ class SyncerSettings:
 
     ``service`` is the host Service in front of the gateway: pods reach the tenant's API at its ClusterIP, and it
     owns every host object. ``address`` is the gateway's own IP: what virtual nodes and the endpoints of
-    ``default/kubernetes`` advertise. The versions are known once the API servers have been asked.
+    ``default/kubernetes`` advertise. The versions are known once the API servers have been asked; ``dns`` may be
+    another while the process runs.
     """
 
     names: Names
@@ -31,6 +33,7 @@ class SyncerSettings:
     proxy_kubelets: ProxyKubelets = field(default_factory=ProxyKubelets)
     virtual_version: Callable[[], str] = str
     host_version: Callable[[], str] = str
+    dns: Callable[[], Dns] = lambda: OFF
     sync: Sync = field(default_factory=Sync)
     pod_security_standard: str | None = None
     enforced_tolerations: tuple[Mapping[str, str], ...] = ()

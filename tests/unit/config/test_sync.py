@@ -76,9 +76,9 @@ def test_everything_else_is_refused_with_its_path(side: str, given: Mapping[str,
 
 
 def test_every_problem_has_a_line_of_its_own() -> None:
-    given = sync(toHost={"a": 1, "b": 2}) | {"logging": {"level": "loud"}, "networking": {"resolveDNS": []}}
+    given = sync(toHost={"a": 1, "b": 2}) | {"logging": {"level": "loud"}, "networking": {"podCIDR": "10.0.0.0/8"}}
     assert [line.split(":")[0] for line in problems_of(given)] == [
-        "networking.resolveDNS",
+        "networking.podCIDR",
         "sync.toHost.a",
         "sync.toHost.b",
         "logging.level",

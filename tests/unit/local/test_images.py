@@ -112,7 +112,12 @@ def test_images_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: p
     for path in kept.values():
         path.touch()
     monkeypatch.setenv("PATH", str(tmp_path))  # neither compiler nor apt-get
-    assert images.ensure_images(tmp_path, Progress(Console(quiet=True))) == kept
+    program = tmp_path / "coredns"
+    program.write_bytes(b"a program")
+    digest = hashlib.sha256(b"a program").hexdigest()[:16]
+    kept[images.COREDNS] = directory / f"coredns-1.14.7-{digest}.tar"
+    kept[images.COREDNS].touch()
+    assert images.ensure_images(tmp_path, {"coredns": program}, Progress(Console(quiet=True))) == kept
 
 
 def test_an_archive_that_does_not_exist_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from vgateway.config.load import parse_config
 from vgateway.config.tohost import ToHost
 from vgateway.errors import ConfigError
 from vgateway.syncer.kind import Side
+from vgateway.syncer.kinds.dns import DNS_KINDS
 from vgateway.syncer.registry import KINDS, TO_HOST, host_cluster_rules, host_role_rules, kinds_for
 from vgateway.syncer.resources import CONFIGMAPS, SECRETS, SERVICES
 from vgateway.syncer.sources import all_sources
@@ -33,7 +34,7 @@ def test_kinds_have_names_of_their_own() -> None:
 
 
 def test_a_configuration_that_says_nothing_gets_the_kinds_of_the_default() -> None:
-    assert names() == {kind.name for kind in KINDS}
+    assert names() == {kind.name for kind in (*KINDS, *DNS_KINDS)}
 
 
 def test_a_switch_takes_its_kind_away_and_the_right_to_write_it() -> None:

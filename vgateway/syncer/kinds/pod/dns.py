@@ -1,16 +1,18 @@
 """How a pod resolves names, and what it calls itself.
 
-Where the tenant's ``kube-system/kube-dns`` has a host copy, pods ask that; until there is one, they resolve as their
-node does. The host's ``subdomain`` would give them a name in the host's domain, so it is never passed on.
+Where the tenant's ``kube-system/kube-dns`` has a host copy, pods ask that. They wait for it if the virtual cluster is
+to have a DNS of ours; else, until there is one, they resolve as their node does. The host's ``subdomain`` would give
+them a name in the host's domain, so it is never passed on.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vgateway.kube.objects import Obj, VirtualKey, VirtualObj
+from vgateway.dns.manifests import KUBE_DNS
+from vgateway.kube.objects import Obj, VirtualObj
 from vgateway.syncer.view import View
 
-CLUSTER_DNS = VirtualKey("kube-system", "kube-dns")
+CLUSTER_DNS = KUBE_DNS
 CLUSTER_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet")
 NDOTS = {"name": "ndots", "value": "5"}
 MAX_HOSTNAME = 63
@@ -18,15 +20,27 @@ MAX_HOSTNAME = 63
 
 def host_dns(virtual: VirtualObj, view: View) -> Obj:
     """Return ``dnsPolicy`` and ``dnsConfig`` of the host pod."""
-    spec = virtual["spec"]
-    policy = spec.get("dnsPolicy") or "ClusterFirst"
-    if policy not in CLUSTER_POLICIES or (policy == "ClusterFirst" and spec.get("hostNetwork")):
+    if not asks_cluster_dns(virtual):
         return {}
     address = view.twin_address(CLUSTER_DNS)
     if not address:
         return {"dnsPolicy": "Default"}
-    config = cluster_config(spec.get("dnsConfig") or {}, virtual["metadata"]["namespace"], address, view)
+    config = cluster_config(virtual["spec"].get("dnsConfig") or {}, virtual["metadata"]["namespace"], address, view)
     return {"dnsPolicy": "None", "dnsConfig": config}
+
+
+def asks_cluster_dns(virtual: VirtualObj) -> bool:
+    """Say whether a pod resolves names by its cluster's DNS."""
+    spec = virtual["spec"]
+    policy = spec.get("dnsPolicy") or "ClusterFirst"
+    return policy in CLUSTER_POLICIES and not (policy == "ClusterFirst" and spec.get("hostNetwork"))
+
+
+def lacks_dns(virtual: VirtualObj, view: View) -> bool:
+    """Say whether a pod asks a DNS of ours that the host has no address for yet."""
+    settings = view.settings
+    comes = settings.dns().coredns.enabled and settings.sync.to_host.services.enabled
+    return comes and asks_cluster_dns(virtual) and not view.twin_address(CLUSTER_DNS)
 
 
 def cluster_config(own: Mapping[str, Any], namespace: str, address: str, view: View) -> Obj:

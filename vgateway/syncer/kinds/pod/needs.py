@@ -17,6 +17,7 @@ from vgateway.kube.objects import (
 from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import Hint, Side, Wake, delete_host, namesakes
 from vgateway.syncer.kinds.pod.classes import class_limits
+from vgateway.syncer.kinds.pod.dns import CLUSTER_DNS, lacks_dns
 from vgateway.syncer.kinds.references import index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.kinds.wording import words_about
@@ -40,6 +41,8 @@ def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
     yield from class_limits(virtual["spec"], view)
     if not view.front_address():
         yield f"the host Service {view.settings.service} has no ClusterIP yet"
+    if lacks_dns(virtual, view):
+        yield f"the Service {CLUSTER_DNS} has no copy on the host yet"
     namespace = virtual["metadata"]["namespace"]
     for resource, name in sorted(references(virtual), key=lambda one: (one[0].plural, one[1])):
         if _crosses(resource, name, view) and _on_its_way(resource, VirtualKey(namespace, name), view):
@@ -88,7 +91,7 @@ def needs_wakes() -> tuple[Wake, ...]:
         Wake(Side.HOST, CONFIGMAPS, _referring(CONFIGMAPS)),
         Wake(Side.HOST, SECRETS, _referring(SECRETS)),
         Wake(Side.HOST, SECRETS, _token_pod),
-        Wake(Side.HOST, SERVICES, _waiting_for_front),
+        Wake(Side.HOST, SERVICES, _waiting_for_service),
     )
 
 
@@ -114,8 +117,9 @@ def _token_pod(hint: Hint, view: View) -> Iterable[VirtualKey]:
     return [key for key in meant if view.on_virtual(PODS, key)]
 
 
-def _waiting_for_front(hint: Hint, view: View) -> Iterable[VirtualKey]:
-    return view.virtual_keys(PODS, BY_WAITING, "") if hint.key.name == view.settings.service else ()
+def _waiting_for_service(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    needed = (view.settings.service, view.names.host_key(CLUSTER_DNS).name)
+    return view.virtual_keys(PODS, BY_WAITING, "") if hint.key.name in needed else ()
 
 
 def waiting_values(pod: Obj) -> Iterable[str]:
