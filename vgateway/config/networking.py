@@ -58,7 +58,7 @@ class AdvancedNetworking(Section):
     def fallbacks(self) -> tuple[Fallback, ...]:
         """The fallbacks, however they were spelled."""
         if self.fallback_host_cluster and not any(one.host_cluster for one in self.fallback):
-            return (Fallback(host_cluster=True), *self.fallback)
+            return (Fallback.model_validate({"hostCluster": True}), *self.fallback)
         return self.fallback
 
 
