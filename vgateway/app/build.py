@@ -4,15 +4,17 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, ProcessCollector
 
+from vgateway.app.dns import CurrentDns, DnsFiles, dns_work
 from vgateway.app.operations import Explain, OperationsServer
+from vgateway.app.reload import ConfigWatcher
 from vgateway.config.gateway import Gateway, GatewayTls, HostCluster
 from vgateway.config.model import Config
-from vgateway.dns.values import dns_of
 from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials, from_files, from_pod
 from vgateway.kube.kubeconfig import from_kubeconfig
@@ -35,6 +37,7 @@ from vgateway.syncer.build import Syncer, build_syncer
 from vgateway.syncer.forerunner import Forerunner
 from vgateway.syncer.kind import Side
 from vgateway.syncer.kinds.service import ServiceKind
+from vgateway.syncer.memory import Work
 from vgateway.syncer.registry import kinds_for
 from vgateway.syncer.resources import NODES, SERVICES
 from vgateway.syncer.settings import SyncerSettings, tolerations_of
@@ -43,7 +46,6 @@ from vgateway.wire.server import Listener, TlsFiles, peer_certificate
 from vgateway.wire.upstream import Upstream
 
 VIRTUAL_HOP = "virtual API server"
-RESOLVER = Path("/etc/resolv.conf")
 HOST_HOP = "host API server"
 
 
@@ -64,14 +66,18 @@ class Process:
                 closing.push_async_callback(client.close)
 
 
-def build(config: Config) -> Process:
-    """Wire the front, the kubelet and the syncer; ``ConfigError`` for a file that is missing or unusable."""
+def build(config: Config, path: Path) -> Process:
+    """Wire the front, the kubelet and the syncer; ``ConfigError`` for a file that is missing or unusable.
+
+    ``path`` is where the configuration came from, and where a changed one will be.
+    """
     gateway = config.gateway
     virtual, host = virtual_credentials(gateway), host_credentials(gateway.host_cluster)
     virtual_api, host_api = ApiClient(virtual, "virtual"), ApiClient(host, "host")
     registry = process_registry()
     versions = ServerVersion(virtual_api), ServerVersion(host_api)
-    settings = syncer_settings(config, *versions)
+    dns = CurrentDns(config)
+    settings = syncer_settings(config, *versions, dns)
     syncer = build_syncer(settings, virtual_api, host_api, registry, kinds_for(config))
     outward = front_credentials(gateway)
     plain, front_proxy = (upstream_of(one, VIRTUAL_HOP) for one in outward)
@@ -86,7 +92,12 @@ def build(config: Config) -> Process:
         front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
         kubelet_listener(config, kubelet, nodes),
     ]
-    supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, versions)
+    followers: list[Runnable] = [ConfigWatcher(path, config, dns.change, registry)]
+    dns.subscribe(partial(look_again, syncer, dns_work()))
+    if config.control_plane.coredns.embedded and gateway.embedded_dns is not None:
+        nodes, front = syncer.caches.followed[Side.VIRTUAL, NODES], syncer.view.front_address
+        followers.append(DnsFiles(gateway.embedded_dns, gateway.address, dns, nodes, front))
+    supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, [*versions, *followers])
     return Process(supervisor, (virtual_api, host_api, *transports), (plain, front_proxy, streams))
 
 
@@ -107,6 +118,12 @@ def supervise(
     operations = OperationsServer(place.address, place.port, registry, lambda: supervisor.not_ready(), asked)
     supervisor = Supervisor(groups, [operations])
     return supervisor
+
+
+def look_again(syncer: Syncer, works: Sequence[Work]) -> None:
+    """Have keys looked at whose wishes do not come from any cluster."""
+    for work in works:
+        syncer.controller.wake(work)
 
 
 def explainer(syncer: Syncer) -> Explain:
@@ -176,10 +193,9 @@ def upstream_of(credentials: Credentials, hop: str) -> Upstream:
     )
 
 
-def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion) -> SyncerSettings:
+def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion, dns: CurrentDns) -> SyncerSettings:
     """Say what the syncer has to know."""
     gateway = config.gateway
-    dns = dns_of(config, RESOLVER.read_text() if RESOLVER.exists() else "")
     return SyncerSettings(
         names=Names(gateway.name, gateway.namespace),
         service=gateway.service_name,
@@ -193,7 +209,7 @@ def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion)
         sync=config.sync,
         pod_security_standard=config.policies.pod_security_standard,
         enforced_tolerations=tolerations_of(config.sync.to_host.pods),
-        dns=lambda: dns,
+        dns=dns,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -16,23 +17,23 @@ from vgateway.errors import ConfigError
 log = structlog.get_logger(__name__)
 
 
-def run(config: Config) -> int:
-    """Serve one virtual cluster until SIGTERM or SIGINT; return the exit code.
+def run(config: Config, path: Path) -> int:
+    """Serve one virtual cluster, whose configuration came from ``path``, until SIGTERM or SIGINT; return the exit code.
 
     0 after a drain, 1 when a part died uninvited. Raises ConfigError for what only shows at start: a missing
     file, a port that is taken.
     """
     configure_logs(config.logging.encoding, config.logging.level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(config))
+        return runner.run(_serve(config, path))
 
 
-async def _serve(config: Config) -> int:
+async def _serve(config: Config, path: Path) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    process = build(config)
+    process = build(config, path)
     try:
         return await _exit_code(process.supervisor.run(stop))
     finally:

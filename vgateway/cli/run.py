@@ -15,4 +15,4 @@ def run(
     # Imported late: the other subcommands must not pay for the whole server.
     from vgateway.app.run import run as serve
 
-    raise typer.Exit(serve(load_config(config)))
+    raise typer.Exit(serve(load_config(config), config))

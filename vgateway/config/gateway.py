@@ -52,6 +52,15 @@ class HostCluster(Section):
     """DNS domain of the host cluster."""
 
 
+class EmbeddedDns(Section):
+    """What a CoreDNS beside the gateway is told, and how it reads the virtual cluster."""
+
+    directory: Path
+    """Directory that both have: the gateway writes ``Corefile`` and ``NodeHosts`` there."""
+    kubeconfig: Path
+    """Kubeconfig of the user ``system:coredns`` on the virtual cluster, as CoreDNS finds it."""
+
+
 class Operations(Section):
     """Where probes and Prometheus find this process; plain HTTP, holding no tenant's data."""
 
@@ -75,6 +84,8 @@ class Gateway(Section):
     tls: GatewayTls
     virtual_cluster: VirtualCluster
     host_cluster: HostCluster = HostCluster()
+    embedded_dns: EmbeddedDns | None = None
+    """Needed for ``controlPlane.coredns.embedded``."""
     operations: Operations = Operations()
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0
     """Seconds that open exec and port-forward sessions may outlive SIGTERM; keep below the pod's grace period."""

@@ -35,6 +35,12 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _dns_has_a_place(self) -> Self:
+        if self.control_plane.coredns.embedded and self.gateway.embedded_dns is None:
+            raise wrong_at("gateway.embeddedDns", "controlPlane.coredns.embedded needs it")
+        return self
+
+    @model_validator(mode="after")
     def _rules_agree(self) -> Self:
         networking = self.networking
         spelled = "resolveServices" if networking.resolve_services else "resolveDNS"

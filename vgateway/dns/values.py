@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from vgateway.config.coredns import Coredns
 from vgateway.config.model import Config
 from vgateway.dns.rules import Answer, answers_of
+from vgateway.errors import ConfigError
 
 PORT = 1053
 """Where CoreDNS listens: above the ports that only root may have."""
@@ -37,7 +38,17 @@ OFF = Dns(Coredns(enabled=False))
 
 
 def dns_of(config: Config, resolver: str) -> Dns:
-    """Return what a configuration asks for; ``resolver`` is the text of this process's own ``resolv.conf``."""
+    """Return what a configuration asks for; ``resolver`` is the text of this process's own ``resolv.conf``.
+
+    Raises ConfigError when the host cluster's DNS is to be asked and is not known.
+    """
+    found = _dns(config, resolver)
+    if needs_host_dns(found) and not found.host_dns:
+        raise ConfigError("gateway.hostCluster.dns: needed, for the names of the host cluster are asked for")
+    return found
+
+
+def _dns(config: Config, resolver: str) -> Dns:
     networking, host = config.networking, config.gateway.host_cluster
     fallbacks = networking.advanced.fallbacks
     host_dns = host.dns or first_name_server(resolver)
