@@ -95,8 +95,8 @@ def build(config: Config, path: Path) -> Process:
     followers: list[Runnable] = [ConfigWatcher(path, config, dns.change, registry)]
     dns.subscribe(partial(look_again, syncer, dns_work()))
     if config.control_plane.coredns.embedded and gateway.embedded_dns is not None:
-        nodes, front = syncer.caches.followed[Side.VIRTUAL, NODES], syncer.view.front_address
-        followers.append(DnsFiles(gateway.embedded_dns, gateway.address, dns, nodes, front))
+        followed = syncer.caches.followed[Side.VIRTUAL, NODES]
+        followers.append(DnsFiles(gateway.embedded_dns, gateway.address, dns, followed, syncer.view))
     supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, [*versions, *followers])
     return Process(supervisor, (virtual_api, host_api, *transports), (plain, front_proxy, streams))
 

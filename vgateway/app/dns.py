@@ -14,6 +14,7 @@ from vgateway.dns.values import Dns, dns_of
 from vgateway.kube.informer import Informer
 from vgateway.syncer.kinds.dns import DNS_KINDS, DnsKind
 from vgateway.syncer.memory import Work
+from vgateway.syncer.view import View
 
 log = structlog.get_logger(__name__)
 
@@ -59,14 +60,12 @@ class DnsFiles:
 
     name = "dns files"
 
-    def __init__(
-        self, place: EmbeddedDns, address: str, dns: CurrentDns, nodes: Informer, front: Callable[[], str]
-    ) -> None:
+    def __init__(self, place: EmbeddedDns, address: str, dns: CurrentDns, nodes: Informer, view: View) -> None:
         self.ready = asyncio.Event()
         self._place = place
         self._dns = dns
         self._nodes = nodes
-        self._front = front
+        self._view = view
         self._changed = asyncio.Event()
         self._around = Surroundings(
             node_hosts=str(place.directory / "NodeHosts"),
@@ -88,7 +87,7 @@ class DnsFiles:
     def write(self) -> None:
         """Write what differs."""
         found = {
-            "NodeHosts": node_hosts(self._nodes.store, self._front()),
+            "NodeHosts": node_hosts(self._nodes.store, self._view.names, self._view.front_address()),
             "Corefile": corefile(self._dns(), self._around),
         }
         for name, text in found.items():

@@ -89,7 +89,7 @@ class DnsKind(DerivedKind):
         """Return the object of the present configuration, None if it asks for none."""
         dns = view.settings.dns()
         around = IN_POD if view.on_virtual(CONFIGMAPS, CUSTOM) else replace(IN_POD, custom="")
-        found = objects(dns, corefile(dns, around), node_hosts(view.virtual[NODES], view.front_address()))
+        found = objects(dns, corefile(dns, around), node_hosts(view.virtual[NODES], view.names, view.front_address()))
         return next((obj for obj in found if obj["kind"] == self.resource.kind), None)
 
     def kept(self, want: Obj) -> Obj:
