@@ -69,7 +69,7 @@ def _checked(document: Any) -> tuple[Config | None, list[str]]:
 def _problem(problem: ErrorDetails, converted: Converted) -> str:
     """Say where and what in one line."""
     path = [str(step) for step in problem["loc"]]
-    if not path:  # about two sections together, named in the message
+    if not path and problem["type"] != ELSEWHERE:  # about two sections together, named in the message
         return problem["msg"].removeprefix("Value error, ")
     match problem["type"]:
         case "extra_forbidden":
