@@ -129,6 +129,8 @@ def _made(offer: Offer, switch: Section, others: Iterable[Kind], sync: Sync) -> 
     if issubclass(offer, EventKind):
         twins = [kind.resource for kind in others if isinstance(kind, SyncedKind)]
         return offer(resource for resource in twins if resource.namespaced)
+    if issubclass(offer, PodKind):
+        return offer(accounts=sync.to_host.service_accounts.enabled)
     if issubclass(offer, SecretKind):
         return offer(tuple(_referrers(sync)))
     return offer()

@@ -4,7 +4,7 @@ What controllers derive from a selector, or from Endpoints, is not copied: the h
 there. So each side has one author for every address, also when a Service gains or loses its selector.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from vgateway.kube.objects import HostObj, Obj, VirtualKey, VirtualObj, annotations, get_path, labels
@@ -13,6 +13,7 @@ from vgateway.syncer.kind import Hint, Index, Side, Source, SyncedKind, Wake, sa
 from vgateway.syncer.kinds.kubernetes import KUBERNETES
 from vgateway.syncer.resources import ENDPOINTS, ENDPOINTSLICES, SERVICES
 from vgateway.syncer.rules import push
+from vgateway.syncer.steps import Step
 from vgateway.syncer.view import BY_SERVICE, View
 
 SERVICE_NAME = "kubernetes.io/service-name"
@@ -66,6 +67,12 @@ def _slices_of_service(hint: Hint, view: View) -> Iterable[VirtualKey]:
     return view.virtual_keys(ENDPOINTSLICES, BY_SERVICE, str(hint.key)) if hint.came or hint.went else ()
 
 
+def _own_service(key: VirtualKey, view: View) -> HostObj | None:
+    """Return the host's copy of a Service, None if it is not provably that."""
+    service = view.host_obj(SERVICES, view.names.host_key(key))
+    return service if service is not None and owner_of(view.names, SERVICES, service) == key else None
+
+
 class EndpointsKind(SyncedKind):
     """Endpoints of Services without selector."""
 
@@ -80,9 +87,8 @@ class EndpointsKind(SyncedKind):
         derived = ENDPOINTS_AUTHOR in labels(host) or TRIGGER_TIME in annotations(host)
         if OBJECT_NAME in annotations(host) or not derived:
             return False
-        service = view.host_obj(SERVICES, view.names.host_key(key))
-        ours = service is not None and owner_of(view.names, SERVICES, service) == key
-        return ours and not get_path(service or {}, "spec.selector")
+        service = _own_service(key, view)
+        return service is not None and not get_path(service, "spec.selector")
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
         """Only where no controller of the host knows the addresses."""
@@ -91,6 +97,12 @@ class EndpointsKind(SyncedKind):
         if service is None or key == KUBERNETES:
             return False
         return not get_path(service, "spec.selector") and get_path(service, "spec.type") != "ExternalName"
+
+    def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
+        """Make the copy once our Service has lost its selector on the host too: until then its controller writes."""
+        key = VirtualKey(virtual["metadata"]["namespace"], virtual["metadata"]["name"])
+        if not get_path(_own_service(key, view) or {}, "spec.selector"):
+            yield from super().introduce(virtual, view)
 
     def labels(self, virtual: VirtualObj, view: View) -> dict[str, str]:
         """All but the mark of the tenant's controller: the host's does not maintain the copy."""

@@ -6,7 +6,7 @@ those. The host copy outlives that moment, and carries the tenant's Service with
 nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -39,6 +39,8 @@ REMADE = f"{PREFIX}/remade-service"
 BLOCK_DELETION = f"{PREFIX}/block-deletion"
 BLOCKED_SECONDS = 120.0
 RECHECK_SECONDS = 10.0
+# On the host copy, the node ports that the tenant asked for last: so a wish is told from what the host gave instead.
+ASKED_PORTS = f"{PREFIX}/asked-node-ports"
 
 ADDRESSES = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 ALLOCATED = (*ADDRESSES, "healthCheckNodePort")
@@ -73,7 +75,7 @@ class ServiceKind(SyncedKind):
     adopts = True
     owners: ClassVar[Mapping[str, str]] = {
         "spec.clusterIP": "the host; the tenant's object follows",
-        "spec.ports": "the tenant; node ports are the host's to give",
+        "spec.ports": "the tenant; a node port that the host has given away is another one on both sides",
         "spec.type": "the tenant",
     }
     rules = (
@@ -88,6 +90,11 @@ class ServiceKind(SyncedKind):
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
         """All but the tenant's API itself."""
         return virtual_key(virtual) != KUBERNETES
+
+    def annotations(self, virtual: VirtualObj, view: View) -> dict[str, str]:
+        """Note the node ports that the tenant asks for."""
+        asked = asked_ports(virtual["spec"].get("ports") or ())
+        return super().annotations(virtual, view) | ({ASKED_PORTS: asked} if asked else {})
 
     def to_host(self, virtual: VirtualObj, view: View) -> Obj:
         """Copy the spec, whatever is in it, and translate its selector."""
@@ -191,9 +198,10 @@ def _remade(virtual: VirtualObj, host: HostObj) -> Obj:
 
 
 def _agree_on_ports(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
-    """The tenant's ports with the host's node ports, on both sides."""
+    """The tenant's ports on both sides, with the host's node ports unless the tenant now asks for others."""
     ours, theirs = virtual["spec"].get("ports") or [], host["spec"].get("ports") or []
-    agreed = with_node_ports(ours, theirs)
+    asked = annotations(host).get(ASKED_PORTS)
+    agreed = with_node_ports(ours, theirs, only_missing=asked is not None and asked != asked_ports(ours))
     if agreed != theirs:
         modest = without_addresses({"ports": agreed})["ports"]
         patch, otherwise = {"spec": {"ports": agreed}}, {"spec": {"ports": modest}}
@@ -202,11 +210,15 @@ def _agree_on_ports(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
         yield PatchVirtual(SERVICES, virtual_key(virtual), {"spec": {"ports": agreed}})
 
 
-def with_node_ports(ours: Any, theirs: Any) -> list[Obj]:
+def asked_ports(ports: Sequence[Mapping[str, Any]]) -> str:
+    """Return the node ports of a Service in one line, "" if it has none: ``TCP/80=30080,UDP/53=30053``."""
+    return ",".join(
+        f"{port.get('protocol')}/{port['port']}={port['nodePort']}" for port in ports if port.get("nodePort")
+    )
+
+
+def with_node_ports(ours: Any, theirs: Any, *, only_missing: bool = False) -> list[Obj]:
     """Return the tenant's ports, each with the node port that the host has for it; a new one keeps the tenant's."""
     known = {(port.get("protocol"), port["port"]): port["nodePort"] for port in theirs if port.get("nodePort")}
-    return [port | _node_port(known.get((port.get("protocol"), port["port"]))) for port in ours]
-
-
-def _node_port(number: int | None) -> dict[str, int]:
-    return {"nodePort": number} if number else {}
+    found = [(port, known.get((port.get("protocol"), port["port"]))) for port in ours]
+    return [port | ({"nodePort": n} if n and not (only_missing and port.get("nodePort")) else {}) for port, n in found]

@@ -144,3 +144,26 @@ def test_slices_wait_for_their_service_and_go_with_it() -> None:
     world.virtual[SERVICES].by_key.clear()
     (gone,) = world.round(EndpointSliceKind(), key)
     assert isinstance(gone, DeleteHost)
+
+
+def test_while_the_hosts_service_still_has_its_selector_nothing_is_said_of_what_its_controller_writes() -> None:
+    world = World()
+    world.virtual[SERVICES].put(a_service("db"))
+    world.round(ServiceKind(), KEY)
+    world.host[ENDPOINTS].put(
+        {
+            "metadata": {
+                "name": NAMES.host_name("db", "default"),
+                "namespace": "host-ns",
+                "labels": {ENDPOINTS_AUTHOR: "x"},
+            }
+        }
+    )
+    found = world.virtual[SERVICES].get("default", "db")
+    assert found is not None
+    del found["spec"]["selector"]
+    world.virtual[ENDPOINTS].put(endpoints())
+    assert world.plan(EndpointsKind(), KEY) == []
+    world.round(ServiceKind(), KEY)
+    (step,) = writes(world.plan(EndpointsKind(), KEY))[:1]
+    assert isinstance(step, PatchHost | DeleteHost)

@@ -4,7 +4,14 @@ import pytest
 from tests.unit.syncer.world import NAMES, World, a_service, host_of, writes
 from vgateway.kube.objects import Obj, VirtualKey
 from vgateway.kube.ownership import MANAGED_BY, NAMESPACE_LABEL
-from vgateway.syncer.kinds.service import BLOCK_DELETION, REMADE, ServiceKind, with_node_ports, without_addresses
+from vgateway.syncer.kinds.service import (
+    ASKED_PORTS,
+    BLOCK_DELETION,
+    REMADE,
+    ServiceKind,
+    with_node_ports,
+    without_addresses,
+)
 from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.steps import CreateHost, CreateVirtual, DeleteHost, DeleteVirtual, PatchHost, PatchVirtual, Requeue
 
@@ -91,6 +98,7 @@ def test_node_ports_are_the_hosts(world: World) -> None:
     (step,) = writes(world.round(KIND, KEY))
     assert isinstance(step, PatchVirtual)
     assert the_virtual(world)["spec"]["ports"][0]["nodePort"] == 31234
+    world.round(KIND, KEY)  # what the tenant has now is noted as what it asks for
     assert world.plan(KIND, KEY) == []
 
 
@@ -164,3 +172,54 @@ def test_a_type_and_what_it_requires_change_in_one_write_before_anything_else(wo
     assert isinstance(first, PatchHost)
     assert first.patch["spec"]["type"] == "ClusterIP"
     assert first.patch["spec"]["externalName"] is None
+
+
+def node_port(number: int, at: int = 80) -> list[Obj]:
+    return [{"port": at, "protocol": "TCP", "targetPort": 8080, "nodePort": number}]
+
+
+@pytest.fixture
+def exposed(world: World) -> World:
+    """A Service with a node port, the same on both sides."""
+    the_virtual(world)["spec"] |= {"type": "NodePort", "ports": node_port(30001)}
+    world.round(KIND, KEY)
+    assert writes(world.round(KIND, KEY)) == []
+    return world
+
+
+def test_another_node_port_that_the_tenant_asks_for_goes_to_the_host(exposed: World) -> None:
+    the_virtual(exposed)["spec"]["ports"] = node_port(30002)
+    first = exposed.round(KIND, KEY)[0]
+    assert isinstance(first, PatchHost)
+    assert first.otherwise == {"spec": {"ports": [{"port": 80, "protocol": "TCP", "targetPort": 8080}]}}
+    assert host_of(exposed, SERVICES, "web")["spec"]["ports"] == node_port(30002)
+    assert exposed.plan(KIND, KEY) == []
+
+
+def test_a_node_port_that_the_host_refuses_is_the_hosts_on_both_sides_and_is_asked_for_once(exposed: World) -> None:
+    the_virtual(exposed)["spec"]["ports"] = node_port(30002)
+    for step in exposed.plan(KIND, KEY):
+        # As the host answers: the port is taken, and what is sent instead changes nothing.
+        if not (isinstance(step, PatchHost) and step.otherwise):
+            exposed.perform(KIND, KEY, step)
+    exposed.round(KIND, KEY)
+    assert the_virtual(exposed)["spec"]["ports"] == node_port(30001)
+    exposed.round(KIND, KEY)
+    assert exposed.plan(KIND, KEY) == []
+
+
+def test_a_node_port_that_changes_on_the_host_is_shown_to_the_tenant(exposed: World) -> None:
+    host_of(exposed, SERVICES, "web")["spec"]["ports"] = node_port(30003)
+    exposed.round(KIND, KEY)
+    assert the_virtual(exposed)["spec"]["ports"] == node_port(30003)
+    exposed.round(KIND, KEY)
+    assert exposed.plan(KIND, KEY) == []
+
+
+def test_a_copy_of_before_node_ports_were_noted_keeps_the_hosts(exposed: World) -> None:
+    del host_of(exposed, SERVICES, "web")["metadata"]["annotations"][ASKED_PORTS]
+    the_virtual(exposed)["spec"]["ports"] = node_port(30004)
+    for _ in range(3):
+        exposed.round(KIND, KEY)
+    assert the_virtual(exposed)["spec"]["ports"] == node_port(30001)
+    assert exposed.plan(KIND, KEY) == []

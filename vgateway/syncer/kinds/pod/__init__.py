@@ -66,7 +66,10 @@ class PodKind(SyncedKind):
 
     resource = PODS
     owners = POD_OWNERS
-    also_wakes = (Wake(Side.VIRTUAL, NAMESPACES, _pods_of_namespace), *needs_wakes())
+
+    def __init__(self, *, accounts: bool = False) -> None:
+        """Take note whether pods run under copies of their own ServiceAccounts."""
+        self.also_wakes = (Wake(Side.VIRTUAL, NAMESPACES, _pods_of_namespace), *needs_wakes(accounts=accounts))
 
     @property
     def reads(self) -> tuple[Source, ...]:

@@ -85,9 +85,10 @@ def _on_its_way(resource: Resource, key: VirtualKey, view: View) -> bool:
     return owner_of(view.names, resource, there) != key
 
 
-def needs_wakes() -> tuple[Wake, ...]:
-    """Return what wakes pods that wait, and pods whose tokens change."""
+def needs_wakes(*, accounts: bool) -> tuple[Wake, ...]:
+    """Return what wakes pods that wait, and pods whose tokens change; ``accounts`` says that ServiceAccounts cross."""
     return (
+        *((Wake(Side.HOST, SERVICEACCOUNTS, _waiting_for_account),) if accounts else ()),
         Wake(Side.HOST, CONFIGMAPS, _referring(CONFIGMAPS)),
         Wake(Side.HOST, SECRETS, _referring(SECRETS)),
         Wake(Side.HOST, SECRETS, _token_pod),
@@ -120,6 +121,12 @@ def _token_pod(hint: Hint, view: View) -> Iterable[VirtualKey]:
 def _waiting_for_service(hint: Hint, view: View) -> Iterable[VirtualKey]:
     needed = (view.settings.service, view.names.host_key(CLUSTER_DNS).name)
     return view.virtual_keys(PODS, BY_WAITING, "") if hint.key.name in needed else ()
+
+
+def _waiting_for_account(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    account = owner_of(view.names, SERVICEACCOUNTS, HostObj(hint.some)) if hint.came else None
+    waiting = view.virtual_keys(PODS, BY_WAITING, "") if account else ()
+    return [key for key in waiting if account and key.namespace == account.namespace]
 
 
 def waiting_values(pod: Obj) -> Iterable[str]:
