@@ -1,16 +1,19 @@
 """One set of real clusters for the whole session: a host with a real node, and a virtual cluster beside it."""
 
+import asyncio
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.apiserver import ApiServer, running_apiserver
 from tests.support.clusters import Clusters, running_clusters
 from tests.support.kubectl import Kubectl
 from tests.support.manifests import shell_pod
+from tests.support.sides import Sides, between, programs, side
 
 TENANT = "tenant"
 
@@ -24,6 +27,36 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
         return
     with running_clusters(tmp_path_factory.mktemp("vgateway"), TENANT, "--nodes", "1") as clusters:
         yield clusters
+
+
+@pytest.fixture(scope="session")
+def api_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApiServer, ApiServer]]:
+    """A virtual and a host kube-apiserver and nothing else, for tests that run the engine in this process."""
+    found = programs()
+    with (
+        running_apiserver(found, tmp_path_factory.mktemp("virtual")) as virtual,
+        running_apiserver(found, tmp_path_factory.mktemp("host")) as host,
+    ):
+        yield virtual, host
+
+
+@pytest.fixture
+async def sides(api_servers: tuple[ApiServer, ApiServer]) -> AsyncIterator[Sides]:
+    """Both of them, and a host namespace of this test's own between them."""
+    for server in api_servers:
+        await asyncio.to_thread(server.start)
+    async with (
+        side("virtual", api_servers[0]) as virtual,
+        side("host", api_servers[1]) as host,
+        between(virtual, host, f"host-{uuid.uuid4().hex[:6]}") as both,
+    ):
+        yield both
+
+
+@pytest.fixture
+async def place(sides: Sides) -> str:
+    """A namespace of the tenant's between the two of ``sides``."""
+    return await sides.make_namespace(f"test-{uuid.uuid4().hex[:6]}")
 
 
 @pytest.fixture(scope="session")

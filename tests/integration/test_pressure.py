@@ -4,17 +4,15 @@ Two real API servers with the engine between them in this process; what it logs 
 """
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.support.apiserver import ApiServer, running_apiserver
+from tests.support.apiserver import ApiServer
 from tests.support.cable import Cable
-from tests.support.sides import Running, Sides, between, pod, programs, side, syncing, together, until
+from tests.support.sides import Running, Sides, pod, syncing, together, until
 from vgateway.kube.client import ApiClient
 from vgateway.kube.objects import Resource, annotations
 from vgateway.syncer.resources import PODS
@@ -26,49 +24,22 @@ FLOW_SCHEMAS = Resource(FLOW, "v1", "flowschemas", "FlowSchema", namespaced=Fals
 TINY = {"enable-priority-and-fairness": "false", "max-requests-inflight": "3", "max-mutating-requests-inflight": "2"}
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApiServer, ApiServer]]:
-    found = programs()
-    with (
-        running_apiserver(found, tmp_path_factory.mktemp("virtual")) as virtual,
-        running_apiserver(found, tmp_path_factory.mktemp("host")) as host,
-    ):
-        yield virtual, host
-
-
-@pytest.fixture
-async def sides(servers: tuple[ApiServer, ApiServer]) -> AsyncIterator[Sides]:
-    for server in servers:
-        server.start()
-    async with (
-        side("virtual", servers[0]) as virtual,
-        side("host", servers[1]) as host,
-        between(virtual, host, f"host-{uuid.uuid4().hex[:6]}") as both,
-    ):
-        yield both
-
-
-@pytest.fixture
-async def namespace(sides: Sides) -> str:
-    return await sides.make_namespace(f"test-{uuid.uuid4().hex[:6]}")
-
-
 async def make_pods(client: ApiClient, namespace: str, how_many: int, prefix: str = "p") -> set[str]:
     names = [f"{prefix}{number}" for number in range(how_many)]
     await together(client.create(PODS, namespace, pod(name)) for name in names)
     return set(names)
 
 
-async def copied(sides: Sides, namespace: str) -> set[str]:
-    return {name for _, name in await sides.twins(PODS, namespace)}
+async def copied(sides: Sides, place: str) -> set[str]:
+    return {name for _, name in await sides.twins(PODS, place)}
 
 
 async def uids(client: ApiClient, namespace: str) -> set[str]:
     return {obj["metadata"]["uid"] for obj in (await client.list(PODS, namespace))["items"]}
 
 
-async def owners(sides: Sides, namespace: str) -> set[str]:
-    found = await sides.twins(PODS, namespace)
+async def owners(sides: Sides, place: str) -> set[str]:
+    found = await sides.twins(PODS, place)
     return {annotations(obj)["vcluster.loft.sh/object-uid"] for obj in found.values()}
 
 
@@ -86,31 +57,31 @@ async def restart(api: ApiServer, **flags: str) -> None:
     await asyncio.to_thread(api.start)
 
 
-async def test_a_quiet_namespaces_pod_starts_while_thousands_of_anothers_wait(sides: Sides, namespace: str) -> None:
-    busy = await sides.make_namespace(f"{namespace}-busy")
+async def test_a_quiet_namespaces_pod_starts_while_thousands_of_anothers_wait(sides: Sides, place: str) -> None:
+    busy = await sides.make_namespace(f"{place}-busy")
     await make_pods(sides.virtual.admin, busy, 2000)
     async with syncing(sides) as engine:
         queue = engine.syncer.controller.queue
         await until(lambda: engine.figure("vgateway_sync_writes_total", side="host", verb="create", resource="pods"))
-        await sides.virtual.admin.create(PODS, namespace, pod("quiet"))
-        await until(lambda: sides.twin(PODS, namespace, "quiet"))
+        await sides.virtual.admin.create(PODS, place, pod("quiet"))
+        await until(lambda: sides.twin(PODS, place, "quiet"))
         waiting = len(queue)
         assert waiting > 1000, f"only {waiting} others still waited: nothing was proved"
         await until(lambda: not len(queue) and not queue.taken)
         assert len(await sides.twins(PODS, busy)) == 2000
 
 
-async def test_a_host_that_is_too_small_gets_patience_and_every_object_in_the_end(sides: Sides, namespace: str) -> None:
+async def test_a_host_that_is_too_small_gets_patience_and_every_object_in_the_end(sides: Sides, place: str) -> None:
     host = sides.host.api
     await restart(host, **TINY)
     try:
-        await all_arrive_under_429s(sides, namespace)
+        await all_arrive_under_429s(sides, place)
     finally:
         await restart(host)
 
 
 async def test_a_host_that_grants_us_a_share_gets_patience_and_every_object_in_the_end(
-    sides: Sides, namespace: str
+    sides: Sides, place: str
 ) -> None:
     level = {
         "metadata": {"name": "engines"},
@@ -134,18 +105,18 @@ async def test_a_host_that_grants_us_a_share_gets_patience_and_every_object_in_t
     await admin.create(PRIORITY_LEVELS, "", level)
     await admin.create(FLOW_SCHEMAS, "", schema)
     try:
-        await all_arrive_under_429s(sides, namespace)
+        await all_arrive_under_429s(sides, place)
     finally:
         await admin.delete(FLOW_SCHEMAS, "", "engines")
         await admin.delete(PRIORITY_LEVELS, "", "engines")
 
 
-async def all_arrive_under_429s(sides: Sides, namespace: str) -> None:
+async def all_arrive_under_429s(sides: Sides, place: str) -> None:
     """Have 300 pods made while the host refuses what is too much for it."""
     async with syncing(sides) as engine:
         with capture_logs() as logs:
-            names = await make_pods(sides.virtual.admin, namespace, 300)
-            await until(lambda: is_equal(sides, namespace, names))
+            names = await make_pods(sides.virtual.admin, place, 300)
+            await until(lambda: is_equal(sides, place, names))
             refused = calls(engine, "POST", 429)
             assert refused > 0, "the host never asked for patience: nothing was proved"
             # Far fewer tries in vain than objects: whoever was refused waited as long as was asked.
@@ -154,55 +125,55 @@ async def all_arrive_under_429s(sides: Sides, namespace: str) -> None:
         assert len(loud(logs)) < 30, loud(logs)[:5]
 
 
-async def is_equal(sides: Sides, namespace: str, names: set[str]) -> bool:
-    return await copied(sides, namespace) == names
+async def is_equal(sides: Sides, place: str, names: set[str]) -> bool:
+    return await copied(sides, place) == names
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_what_happens_while_the_host_is_gone_is_made_up_for(sides: Sides, namespace: str, how: str) -> None:
+async def test_what_happens_while_the_host_is_gone_is_made_up_for(sides: Sides, place: str, how: str) -> None:
     admin, host = sides.virtual.admin, sides.host.api
     async with syncing(sides, call_seconds=4.0) as engine:
-        names = await make_pods(admin, namespace, 40, "old")
-        await until(lambda: is_equal(sides, namespace, names))
+        names = await make_pods(admin, place, 40, "old")
+        await until(lambda: is_equal(sides, place, names))
         with capture_logs() as logs:
             await asyncio.to_thread(host.kill) if how == "killed" else host.freeze()
-            await make_pods(admin, namespace, 120, "new")
-            await together(admin.delete(PODS, namespace, f"old{number}", grace_seconds=0) for number in range(20))
+            await make_pods(admin, place, 120, "new")
+            await together(admin.delete(PODS, place, f"old{number}", grace_seconds=0) for number in range(20))
             labels = {"metadata": {"labels": {"seen": "meanwhile"}}}
-            await together(admin.patch(PODS, namespace, f"old{number}", labels) for number in range(20, 40))
+            await together(admin.patch(PODS, place, f"old{number}", labels) for number in range(20, 40))
             # The same name, another pod.
-            await admin.delete(PODS, namespace, "old20", grace_seconds=0)
-            await admin.create(PODS, namespace, pod("old20"))
+            await admin.delete(PODS, place, "old20", grace_seconds=0)
+            await admin.create(PODS, place, pod("old20"))
             await until(lambda: engine.syncer.controller.pace.in_a_row >= 3)
             await asyncio.to_thread(host.start) if how == "killed" else host.thaw()
 
             async def made_up() -> bool:
-                return await owners(sides, namespace) == await uids(admin, namespace)
+                return await owners(sides, place) == await uids(admin, place)
 
             await until(made_up)
-            await until(lambda: labelled(sides, namespace))
+            await until(lambda: labelled(sides, place))
         assert len(loud(logs)) < 120, [entry["event"] for entry in loud(logs)]
 
 
-async def labelled(sides: Sides, namespace: str) -> bool:
-    found = await sides.twins(PODS, namespace)
-    return all(found[namespace, f"old{n}"]["metadata"]["labels"].get("seen") == "meanwhile" for n in range(21, 40))
+async def labelled(sides: Sides, place: str) -> bool:
+    found = await sides.twins(PODS, place)
+    return all(found[place, f"old{n}"]["metadata"]["labels"].get("seen") == "meanwhile" for n in range(21, 40))
 
 
-async def test_a_peer_that_falls_silent_is_left_and_nothing_is_lost_or_doubled(sides: Sides, namespace: str) -> None:
+async def test_a_peer_that_falls_silent_is_left_and_nothing_is_lost_or_doubled(sides: Sides, place: str) -> None:
     admin = sides.virtual.admin
     async with Cable(sides.host.api.port) as cable:
         away = replace(sides, host=replace(sides.host, port=cable.port))
         async with syncing(away, call_seconds=3.0, idle_seconds=5.0, watch_seconds=60) as engine:
-            names = await make_pods(admin, namespace, 30, "old")
-            await until(lambda: is_equal(sides, namespace, names))
+            names = await make_pods(admin, place, 30, "old")
+            await until(lambda: is_equal(sides, place, names))
             cable.hang()
-            names |= await make_pods(admin, namespace, 60, "new")
-            gone = (await sides.twins(PODS, namespace))[namespace, "old7"]
+            names |= await make_pods(admin, place, 60, "new")
+            gone = (await sides.twins(PODS, place))[place, "old7"]
             await sides.host.admin.delete(PODS, sides.names.host_namespace, gone["metadata"]["name"])
             # Only a watch that works again shows that this one went and must be made anew.
-            await until(lambda: is_equal(sides, namespace, names))
-            again = await sides.twin(PODS, namespace, "old7")
+            await until(lambda: is_equal(sides, place, names))
+            again = await sides.twin(PODS, place, "old7")
             assert again is not None
             assert again["metadata"]["uid"] != gone["metadata"]["uid"]
             assert calls(engine, "POST", 0) > 0, "no write was ever cut off: nothing was proved"
