@@ -18,14 +18,19 @@ Transform = Callable[[Obj], Obj]
 
 
 class Change:
-    """A hint that an object came, changed or went; ``old`` and ``new`` are decoded when somebody asks."""
+    """A hint that an object came, changed or went; ``old`` and ``new`` are decoded when somebody asks.
 
-    __slots__ = ("_new", "_old", "name", "namespace")
+    All who ask for ``new`` share it: copy before changing.
+    """
 
-    def __init__(self, key: Key, old: bytes | None, new: bytes | None) -> None:
+    __slots__ = ("_new", "_new_raw", "_old", "name", "namespace")
+
+    def __init__(self, key: Key, old: bytes | None, new: bytes | None, decoded: Obj | None = None) -> None:
+        """``decoded`` is the new object, where the writer has it at hand."""
         self.namespace, self.name = key
         self._old = old
-        self._new = new
+        self._new_raw = new
+        self._new = decoded
 
     @property
     def old(self) -> Obj | None:
@@ -35,7 +40,9 @@ class Change:
     @property
     def new(self) -> Obj | None:
         """The object now, None if it is gone."""
-        return None if self._new is None else orjson.loads(self._new)
+        if self._new is None and self._new_raw is not None:
+            self._new = orjson.loads(self._new_raw)
+        return self._new
 
     @property
     def came(self) -> bool:
@@ -45,7 +52,7 @@ class Change:
     @property
     def went(self) -> bool:
         """Whether there is none any more."""
-        return self._new is None
+        return self._new_raw is None
 
     def __repr__(self) -> str:
         verb = "added" if self.came else "removed" if self.went else "changed"
@@ -202,7 +209,7 @@ class Store:
             decoded = orjson.loads(raw) if obj is None else obj
             for index in self._indexes.values():
                 index.put(key, decoded)
-        return Change(key, old, raw)
+        return Change(key, old, raw, obj)
 
     def _compact(self, obj: Obj) -> tuple[Key, Obj, bytes]:
         # Items of a list lack what a watch's objects have; both must give the same bytes.

@@ -291,6 +291,15 @@ class SyncedKind(Kind):
         return iter(())
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Where an object is in the tenant's cluster that is made on one side only, as it is and as it should be."""
+
+    place: VirtualKey
+    have: Obj | None
+    want: Obj | None
+
+
 class DerivedKind(Kind):
     """A kind that is made on one side only, from what the view shows."""
 
@@ -307,6 +316,10 @@ class DerivedKind(Kind):
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the fields that the object should have, None if there should be none."""
         raise NotImplementedError
+
+    def derive(self, key: VirtualKey, view: View) -> Derived:
+        """Gather what there is to compare; a kind whose three answers rest on the same look-ups makes them once."""
+        return Derived(self.place(key, view), self.existing(key, view), self.desired(key, view))
 
     def managed(self, obj: Obj, view: View) -> bool:
         """Say whether an object is ours to change and delete."""

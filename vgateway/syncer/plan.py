@@ -21,7 +21,7 @@ from vgateway.kube.objects import (
     virtual_key,
 )
 from vgateway.kube.ownership import OBJECT_UID, owner_of
-from vgateway.syncer.kind import DerivedKind, Kind, Pair, Seen, Side, SyncedKind, delete_host, look
+from vgateway.syncer.kind import Derived, DerivedKind, Kind, Pair, Seen, Side, SyncedKind, delete_host, look
 from vgateway.syncer.metadata import metadata_patch, owners_patch
 from vgateway.syncer.rules import apply_rules
 from vgateway.syncer.steps import (
@@ -48,8 +48,8 @@ def plan(kind: Kind, key: VirtualKey, view: View, seen: Seen) -> Iterator[Step]:
         pair = look(kind, key, view, seen)
         return (_addressed(step, pair.virtual, pair.host) for step in plan_twins(kind, pair, view))
     assert isinstance(kind, DerivedKind)
-    have = kind.existing(key, view)
-    return (_addressed(step, have, have) for step in plan_derived(kind, key, view))
+    derived = kind.derive(key, view)
+    return (_addressed(step, derived.have, derived.have) for step in plan_derived(kind, key, derived, view))
 
 
 def _addressed(step: Step, virtual: Mapping[str, Any] | None, host: Mapping[str, Any] | None) -> Step:
@@ -138,9 +138,9 @@ def _agree(kind: SyncedKind, virtual: VirtualObj, host: HostObj, seen: Seen, vie
         yield Remember(changes.seen)
 
 
-def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Step]:
+def plan_derived(kind: DerivedKind, key: VirtualKey, derived: Derived, view: View) -> Iterator[Step]:
     """Say what must change so that an object is what the view implies."""
-    have, want = kind.existing(key, view), kind.desired(key, view)
+    place, have, want = derived.place, derived.have, derived.want
     if have is None:
         if want is not None:
             yield from _make(kind, want, view)
@@ -151,13 +151,13 @@ def plan_derived(kind: DerivedKind, key: VirtualKey, view: View) -> Iterator[Ste
         if want is None:
             yield from kind.let_go(key, have, view)
     elif want is None:
-        yield _unmake(kind, kind.place(key, view), have, "nothing needs it any more")
+        yield _unmake(kind, place, have, "nothing needs it any more")
     elif kind.replaces(have, want):
-        yield _unmake(kind, kind.place(key, view), have, "it must be made anew")
+        yield _unmake(kind, place, have, "it must be made anew")
         yield from _make(kind, want, view)
     else:
         yield from kind.prepare(want, view)
-        yield from _adjust(kind, kind.place(key, view), have, want)
+        yield from _adjust(kind, place, have, want)
 
 
 def _make(kind: DerivedKind, want: Obj, view: View) -> Iterator[Step]:

@@ -23,6 +23,13 @@ NAMES = Names("vc", "host-ns")
             "pods n and long-name-0123456789a",
             id="whole words only",
         ),
+        pytest.param("web-0.5f web-0 web-0. x.web-0", {"web-0": "w"}, "w.5f w w. x.web-0", id="every whole word"),
+        pytest.param(
+            "Successfully assigned host-ns/a-x-b-x-vc to node-1",
+            {"a-x-b-x-vc": "a", "host-ns/a-x-b-x-vc": "b/a"},
+            "Successfully assigned b/a to node-1",
+            id="the longest name first",
+        ),
     ],
 )
 def test_host_names_become_the_tenants(message: str, known: dict[str, str], words: str) -> None:

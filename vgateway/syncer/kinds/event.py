@@ -11,7 +11,7 @@ from typing import Any
 from vgateway.kube.names import short_hash
 from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, is_deleting, labels, uid
 from vgateway.kube.ownership import PREFIX, owner_of
-from vgateway.syncer.kind import READ, DerivedKind, Hint, Index, Rights, Side, Source, Wake, same_key
+from vgateway.syncer.kind import READ, Derived, DerivedKind, Hint, Index, Rights, Side, Source, Wake, same_key
 from vgateway.syncer.kinds.wording import words_about
 from vgateway.syncer.resources import EVENTS, NAMESPACES
 from vgateway.syncer.view import BY_INVOLVED, View
@@ -117,15 +117,20 @@ class EventKind(DerivedKind):
 
     def place(self, key: VirtualKey, view: View) -> VirtualKey:
         """Return where the tenant finds the Event; a key without a subject stands for itself."""
-        event = view.host_obj(EVENTS, HostKey(key.namespace, key.name))
-        subject = None if event is None else self._subject(event, view)
-        return key if event is None or subject is None else place_of(event, subject)
+        return self.derive(key, view).place
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the Event in the tenant's names, None if it is about nothing of the tenant's."""
+        return self.derive(key, view).want
+
+    def derive(self, key: VirtualKey, view: View) -> Derived:
+        """Find the subject, on which all the rest depends."""
         event = view.host_obj(EVENTS, HostKey(key.namespace, key.name))
         subject = None if event is None else self._subject(event, view)
-        return None if event is None or subject is None else virtual_event(event, subject, view)
+        if event is None or subject is None:
+            return Derived(key, view.virtual_obj(EVENTS, key), None)
+        place = place_of(event, subject)
+        return Derived(place, view.virtual_obj(EVENTS, place), virtual_event(event, place, subject, view))
 
     def managed(self, obj: Obj, view: View) -> bool:
         """Only what came from the host."""
@@ -164,9 +169,8 @@ def place_of(event: HostObj, subject: Subject) -> VirtualKey:
     return VirtualKey(meta["namespace"], f"{meta['name'][:KEPT_NAME].rstrip('.-')}.{suffix}")
 
 
-def virtual_event(event: HostObj, subject: Subject, view: View) -> Obj:
+def virtual_event(event: HostObj, place: VirtualKey, subject: Subject, view: View) -> Obj:
     """Return an Event as the tenant should see it."""
-    place = place_of(event, subject)
     return {
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
