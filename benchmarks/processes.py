@@ -75,6 +75,11 @@ def all_cpu_seconds() -> float:
     return ended.ru_utime + ended.ru_stime + sum(map(cpu_seconds, children))
 
 
+def started_at(pid: int) -> float:
+    """Return when a process was started, in seconds since the machine booted."""
+    return int(_stat(pid)[19]) / TICKS_PER_SECOND
+
+
 def resident_kib(pid: int) -> float:
     """Return the resident memory of a process and its children."""
     return sum(_resident(one) for one in _family(pid))
