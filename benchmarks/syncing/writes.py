@@ -12,7 +12,9 @@ Write = tuple[str, str, str]
 
 # On the host nobody else makes, changes or deletes pods and Secrets: scheduler and kwok write subresources.
 HOST: frozenset[Write] = frozenset(
-    (verb, resource, "") for verb in ("POST", "PATCH", "PUT", "DELETE") for resource in ("pods", "secrets", "configmaps")
+    (verb, resource, "")
+    for verb in ("POST", "PATCH", "PUT", "DELETE")
+    for resource in ("pods", "secrets", "configmaps")
 )
 # In the tenant's cluster nobody else binds pods, writes their status or tells of them; bare pods have no controller.
 VIRTUAL: frozenset[Write] = frozenset(

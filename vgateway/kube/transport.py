@@ -23,6 +23,8 @@ CONNECT_SECONDS = 10.0
 CALL_SECONDS = 60.0
 # Calls at a time; watches have connections of their own beside these.
 CALLS = 256
+# Credentials look at their files when they are asked; a call costs little more than such a look.
+CREDENTIALS_SECONDS = 0.5
 # Below the 90 s after which kube-apiserver closes an idle connection, or a POST may meet the close half-way.
 KEEPALIVE_SECONDS = 60.0
 
@@ -55,6 +57,8 @@ class Transport:
         self._slots = asyncio.Semaphore(CALLS)
         self._idle: deque[Connection] = deque()  # the longest idle first
         self._open: set[Connection] = set()
+        self._authorization: str | None = None
+        self._ask_again_at = 0.0
 
     async def send(self, method: str, target: str, content_type: str = "", body: bytes | None = None) -> Answer:
         """Make one call and return its answer, whatever its code."""
@@ -121,8 +125,11 @@ class Transport:
         self._idle.clear()
 
     def _request(self, method: str, target: str, content_type: str, body: bytes | None) -> bytes:
-        where = self._where(target)
-        token = self._credentials.authorization()
+        where, now = self._where(target), asyncio.get_running_loop().time()
+        if now >= self._ask_again_at:
+            self._authorization = self._credentials.authorization()
+            self._ask_again_at = now + CREDENTIALS_SECONDS
+        token = self._authorization
         head = f"{method} {where}{self._common}"
         if token is not None:
             head += f"Authorization: {token}\r\n"
