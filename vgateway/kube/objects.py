@@ -2,12 +2,12 @@
 
 Objects are the dicts that JSON gives; ``VirtualObj`` and ``HostObj`` are the same dict at run time and different
 types to the checker, so that a tenant's object cannot be sent to the host by mistake. Objects from a store are
-shared: copy before changing.
+shared: copy before changing. Keys are tuples, because every step of a round looks something up by one.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NewType
+from typing import Any, NamedTuple, NewType
 from urllib.parse import quote
 
 Obj = dict[str, Any]
@@ -15,8 +15,7 @@ VirtualObj = NewType("VirtualObj", dict[str, Any])
 HostObj = NewType("HostObj", dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class VirtualKey:
+class VirtualKey(NamedTuple):
     """Namespace and name in the tenant's cluster; the namespace of a cluster-scoped object is ""."""
 
     namespace: str
@@ -26,8 +25,7 @@ class VirtualKey:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class HostKey:
+class HostKey(NamedTuple):
     """Namespace and name in the host cluster; the namespace of a cluster-scoped object is ""."""
 
     namespace: str
