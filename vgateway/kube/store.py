@@ -25,7 +25,7 @@ class Change:
 
     __slots__ = ("_new", "_new_raw", "_old", "name", "namespace")
 
-    def __init__(self, key: Key, old: bytes | None, new: bytes | None, decoded: Obj | None = None) -> None:
+    def __init__(self, key: Key, old: bytes | None, new: bytes | None, *, decoded: Obj | None = None) -> None:
         """``decoded`` is the new object, where the writer has it at hand."""
         self.namespace, self.name = key
         self._old = old
@@ -122,6 +122,10 @@ class Store:
         raw = self._raw.get((namespace, name))
         return None if raw is None else orjson.loads(raw)
 
+    def raw(self, key: Key) -> bytes | None:
+        """Return the object's JSON, the very same bytes until it changes; None if there is none."""
+        return self._raw.get(key)
+
     def keys(self) -> Iterable[Key]:
         """Return every (namespace, name), as they are now."""
         return list(self._raw)
@@ -209,7 +213,7 @@ class Store:
             decoded = orjson.loads(raw) if obj is None else obj
             for index in self._indexes.values():
                 index.put(key, decoded)
-        return Change(key, old, raw, obj)
+        return Change(key, old, raw, decoded=obj)
 
     def _compact(self, obj: Obj) -> tuple[Key, Obj, bytes]:
         # Items of a list lack what a watch's objects have; both must give the same bytes.

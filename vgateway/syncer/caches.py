@@ -26,8 +26,11 @@ from vgateway.syncer.sources import (
 )
 from vgateway.syncer.view import Lookup, Place, View
 
-# Few objects that every pod asks for: decoded once per change.
+# How many decoded objects are at hand: what the rounds under way at once look at, several times each.
+KEPT = 64
+# Every pod asks for some of these.
 FEW_AND_HOT = (NAMESPACES, NODES)
+KEPT_OF_HOT = 1024
 
 
 class Lacking:
@@ -57,7 +60,7 @@ class Caches:
         """Return the look-ups that decisions make."""
         places = {at: informer.store for at, informer in self.places.items()}
         virtual, host = (_lookups(self.followed, side) for side in (Side.VIRTUAL, Side.HOST))
-        return View(settings, virtual, host, Decoded.of(self.front), clock, places)
+        return View(settings, virtual, host, Decoded(self.front.store, KEPT), clock, places)
 
     def by_side(self) -> Iterator[tuple[Side, Resource, Informer]]:
         """Go through everything that kinds have a side of; places are not among it."""
@@ -122,7 +125,7 @@ def _is_known(source: Source, informer: Informer) -> bool:
 
 def _lookups(informers: Mapping[tuple[Side, Resource], Informer], side: Side) -> dict[Resource, Lookup]:
     return {
-        resource: Decoded.of(informer) if resource in FEW_AND_HOT else informer.store
+        resource: Decoded(informer.store, KEPT_OF_HOT if resource in FEW_AND_HOT else KEPT)
         for (of, resource), informer in informers.items()
         if of is side
     }

@@ -1,42 +1,44 @@
-"""Keeps the decoded form of a store's objects until they change: for few objects that many decisions ask for.
+"""Keeps decoded forms of a store's objects until they change: a round asks for the same few objects again and again.
 
 What it hands out is shared: readers copy before they change anything, as with every object that decisions see.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
-from vgateway.kube.informer import Informer
+import orjson
+
 from vgateway.kube.objects import Obj
-from vgateway.kube.store import Change, Store
+from vgateway.kube.store import Key, Store
 
 
 class Decoded:
-    """A look-up over a store. It must hear of changes before anybody who acts on them: make it first."""
+    """A look-up over a store.
 
-    def __init__(self, store: Store) -> None:
+    ``kept`` bounds how many decoded objects it holds, each several times as large as in the store; those asked for
+    longest ago go first.
+    """
+
+    def __init__(self, store: Store, kept: int) -> None:
         self._store = store
-        self._known: dict[tuple[str, str], Obj | None] = {}
-
-    @classmethod
-    def of(cls, informer: Informer) -> "Decoded":
-        """Return the look-up over an informer's store, subscribed to its changes."""
-        found = cls(informer.store)
-        informer.subscribe(found.forget)
-        return found
-
-    def forget(self, change: Change) -> None:
-        """Decode an object anew when it is asked for next."""
-        self._known.pop((change.namespace, change.name), None)
+        self._kept = kept
+        self._known: OrderedDict[Key, tuple[bytes, Obj]] = OrderedDict()
 
     def get(self, namespace: str, name: str) -> Obj | None:
         """Return the shared object, None if there is none."""
         key = (namespace, name)
-        if key not in self._store:
+        raw = self._store.raw(key)
+        if raw is None:
+            self._known.pop(key, None)
             return None
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._store.get(namespace, name)
-        return found
+        known = self._known.get(key)
+        # The store keeps the very bytes for as long as the object does not change.
+        if known is None or known[0] is not raw:
+            known = self._known[key] = (raw, orjson.loads(raw))
+        self._known.move_to_end(key)
+        if len(self._known) > self._kept:
+            self._known.popitem(last=False)
+        return known[1]
 
     def keys_by_index(self, name: str, value: str) -> list[tuple[str, str]]:
         """Return the keys of the objects with this value."""
