@@ -40,6 +40,10 @@ class Side:
             raise BenchmarkError(f"{self.name}: {method} {path}: {answer.code} {said}")
         return answer
 
+    async def has(self, path: str) -> bool:
+        """Say whether an object is there."""
+        return (await self.ask("GET", path, unless=404)).code != 404
+
     async def create(self, path: str, bodies: Iterable[bytes]) -> None:
         """Create objects, many at a time."""
         waiting = iter(bodies)
@@ -93,7 +97,7 @@ async def until(what: str, is_so: Callable[[], bool], within: float) -> None:
     """Wait for something that the watches will show."""
     try:
         async with asyncio.timeout(within):
-            while not is_so():
+            while not is_so():  # noqa: ASYNC110 - it rests on several watches, and often on a count
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError as error:
         raise BenchmarkError(f"{what}: not within {within:.0f} s") from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.processes import cpu_seconds
 from benchmarks.syncing.objects import DEPLOYMENTS, PODS, REPLICA_SETS, Load
-from benchmarks.syncing.observer import Side, until
+from benchmarks.syncing.observer import LOOK_SECONDS, Side, until
 from benchmarks.syncing.place import Gateway
 from benchmarks.syncing.timeline import Timeline, delays, percentile
 from benchmarks.syncing.writes import HOST, TOKENS, VIRTUAL, Write, count, requests
@@ -53,8 +53,8 @@ async def prepare(side: Side, namespace: str) -> None:
     body = f'{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{namespace}"}}}}'
     await side.ask("POST", NAMESPACES.path(), body.encode(), unless=409)
     async with asyncio.timeout(DONE_WITHIN):
-        while (await side.ask("GET", ACCOUNTS.path(namespace, "default"), unless=404)).code == 404:
-            await asyncio.sleep(0.1)
+        while not await side.has(ACCOUNTS.path(namespace, "default")):  # noqa: ASYNC110 - a controller makes it soon
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def direct_wave(host: Side, load: Load, pids: Sequence[int]) -> Wave:
