@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from vgateway.config.base import Section
 from vgateway.config.patterns import hostname
+from vgateway.config.replication import ReplicateServices
 from vgateway.config.resolving import Ip, ResolveRule
 
 
@@ -70,6 +71,7 @@ class Networking(Section):
     resolve_dns: tuple[ResolveRule, ...] = Field(default=(), alias="resolveDNS")
     """The same under vcluster.yaml's newer name; only one of the two may be given."""
     advanced: AdvancedNetworking = AdvancedNetworking()
+    replicate_services: ReplicateServices = ReplicateServices()
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Self:

@@ -32,7 +32,6 @@ NOT_YET = frozenset(
         "controlPlane.statefulSet",
         "controlPlane.tlsRoute",
         "controlPlane.proxy.extraSANs",
-        "networking.replicateServices",
         "networking.podCIDR",
         "networking.serviceCIDR",
     }

@@ -7,9 +7,10 @@ from vgateway.config.base import NotYet, Section
 from vgateway.config.model import Config
 from vgateway.config.networking import ProxyKubelets
 from vgateway.config.policies import Policies
+from vgateway.config.replication import ReplicateServices, split
 from vgateway.config.sync import Sync
 from vgateway.errors import ConfigError
-from vgateway.kube.objects import Resource
+from vgateway.kube.objects import Resource, VirtualKey
 from vgateway.syncer.kind import Kind, Rights, SyncedKind
 from vgateway.syncer.kinds.backends import EndpointsKind, EndpointSliceKind
 from vgateway.syncer.kinds.capacity import CapacityKind
@@ -43,6 +44,8 @@ from vgateway.syncer.kinds.nodeaddress import NodeAddressKind, NodeEndpointsKind
 from vgateway.syncer.kinds.persistentvolume import VOLUMES_REFER, BoundClaimKind, VolumeKind
 from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.references import PODS_REFER, Referrer
+from vgateway.syncer.kinds.replica import replicas
+from vgateway.syncer.kinds.replica.copies import Replication
 from vgateway.syncer.kinds.rootca import RootCaKind
 from vgateway.syncer.kinds.secret import SecretKind
 from vgateway.syncer.kinds.service import ServiceKind
@@ -51,6 +54,7 @@ from vgateway.syncer.kinds.shown import ShownContentKind, ShownVolumeKind
 from vgateway.syncer.kinds.snapshot import BoundSnapshotKind, ContentKind, SnapshotKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
 from vgateway.syncer.rules import pull
+from vgateway.syncer.view import Place
 
 # A kind, or which of the host's resources are shown to the tenant.
 Offer = type[Kind] | Imports
@@ -101,7 +105,7 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise ConfigError(f"{wrong[0]}{more}")
     kinds = select(config.sync, config.policies, config.networking.advanced.proxy_kubelets)
-    return (*kinds, *DNS_KINDS)
+    return (*kinds, *replicated(config.networking.replicate_services), *DNS_KINDS)
 
 
 def select(sync: Sync, policies: Policies, kubelets: ProxyKubelets = ProxyKubelets()) -> tuple[Kind, ...]:  # noqa: B008 - frozen
@@ -161,6 +165,19 @@ def mapped(sync: Sync) -> Iterator[Kind]:
     yield MappedKind(MAPPED_SECRETS, sync.from_host.secrets.name_rules)
 
 
+def replicated(services: ReplicateServices) -> Iterator[Kind]:
+    """Yield the kinds of Services that are copied by name; also without a rule, for they take back what was copied."""
+    inward = [Replication(_virtual(rule.to), Place(*split(rule.from_, ""))) for rule in services.from_host]
+    outward = [
+        Replication(_virtual(rule.from_), Place("", rule.to), rule.delete_on_removal) for rule in services.to_host
+    ]
+    yield from replicas(inward, outward)
+
+
+def _virtual(name: str) -> VirtualKey:
+    return VirtualKey(*split(name, "default"))
+
+
 def unsupported(sync: Sync) -> list[str]:
     """Return a line for every switch that was turned on by hand and has nothing behind it yet."""
     return [
@@ -180,7 +197,7 @@ def _switches(sync: Sync) -> Iterator[tuple[str, str, Section, Mapping[str, tupl
                 yield f"sync.{spelled}.{field.alias}", name, switch, offers
 
 
-KINDS = select(Sync(), Policies())
+KINDS = (*select(Sync(), Policies()), *replicated(ReplicateServices()))
 """The kinds of a configuration that says nothing about them."""
 
 
