@@ -1,5 +1,6 @@
 """A real kube-apiserver with its etcd, on loopback and without root, that a test may kill and start again."""
 
+import base64
 import contextlib
 import signal
 import socket
@@ -86,6 +87,15 @@ class ApiServer:
         body = orjson.dumps({"revision": str(revision), "physical": True})
         address = f"http://127.0.0.1:{self._etcd_port}/v3/kv/compaction"
         with urllib.request.urlopen(urllib.request.Request(address, body, method="POST"), timeout=60) as answer:
+            answer.read()
+
+    def forget(self, prefix: str) -> None:
+        """Remove everything under a key from etcd, behind the API server's back."""
+        first, last = prefix.encode(), prefix[:-1].encode() + bytes([ord(prefix[-1]) + 1])
+        body = {"key": base64.b64encode(first).decode(), "range_end": base64.b64encode(last).decode()}
+        address = f"http://127.0.0.1:{self._etcd_port}/v3/kv/deleterange"
+        asked = urllib.request.Request(address, orjson.dumps(body), method="POST")
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             answer.read()
 
     def _is_ready(self) -> bool:

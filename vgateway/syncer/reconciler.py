@@ -10,14 +10,15 @@ import structlog
 
 from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, VirtualObj
 from vgateway.kube.ownership import is_labelled
-from vgateway.syncer.apply import Applier
+from vgateway.syncer.apply import Applier, Write
 from vgateway.syncer.events import Teller
+from vgateway.syncer.futile import Futile
 from vgateway.syncer.journal import Journal
 from vgateway.syncer.kind import Kind, Side
 from vgateway.syncer.memory import PATIENCE_SECONDS, Awaited, Memory, Work
 from vgateway.syncer.outcome import Verdict
 from vgateway.syncer.plan import plan
-from vgateway.syncer.steps import Remember, Requeue, Tell
+from vgateway.syncer.steps import PatchHost, PatchVirtual, Remember, Requeue, Tell
 from vgateway.syncer.view import View
 from vgateway.syncer.words import host_refusal, in_virtual_words
 
@@ -46,6 +47,7 @@ class Reconciler:
         self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
         self.memory = Memory()
         self.journal = Journal()
+        self._futile = Futile()
         self._view = view
         self._applier = applier
         self._teller = teller
@@ -73,15 +75,32 @@ class Reconciler:
                     self.memory.remember(work, seen)
                 case Tell(reason, message, warning):
                     await self.tell(kind, key, reason, message, warning=warning)
+                case PatchHost() | PatchVirtual() if self._futile.is_known(work, step, now):
+                    continue
                 case _:
                     log.debug(
                         "step", kind=name, virtual=str(key), step=type(step).__name__, why=getattr(step, "why", "")
                     )
-                    written = await self._applier.apply(step)
+                    written = await self._write(work, step)
                     writes += 1
                     if written is not None:
                         self.memory.wrote(work, self._view.now(), written)
         return Done(again, writes)
+
+    async def _write(self, work: Work, step: Write) -> Awaited | None:
+        """Apply a step; note whether a patch changed anything."""
+        if not isinstance(step, PatchHost | PatchVirtual):
+            return await self._applier.apply(step)
+        before = self._version_of(step)
+        written = await self._applier.apply(step)
+        in_vain = written is not None and before != "" and written.version == before
+        self._futile.note(work, step, self._view.now(), in_vain=in_vain)
+        return written
+
+    def _version_of(self, step: PatchHost | PatchVirtual) -> str:
+        store = (self._view.host if isinstance(step, PatchHost) else self._view.virtual).get(step.resource)
+        found = None if store is None else store.get(step.key.namespace, step.key.name)
+        return "" if found is None else str(found["metadata"].get("resourceVersion", ""))
 
     async def tell(self, kind: Kind, key: VirtualKey, reason: str, message: str, *, warning: bool = True) -> None:
         """Write an Event on the tenant's object, if it is there."""
