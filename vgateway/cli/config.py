@@ -27,12 +27,23 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The configuration fi
 def check(file: File) -> None:
     """Print ok, or a line for every problem."""
     document = read_document(file)
-    problems = problems_of(document) or unsupported(parse_config(document).sync)
+    problems = problems_of(document) or _not_to_be_had(parse_config(document))
     for problem in problems:
         typer.echo(f"{file}: {problem}", err=True)
     if problems:
         raise typer.Exit(2)
     typer.echo("ok")
+
+
+def _not_to_be_had(config: Config) -> list[str]:
+    """Return a line for what is well said and cannot be done."""
+    if wrong := unsupported(config.sync):
+        return wrong
+    try:
+        kinds_for(config)
+    except ConfigError as error:
+        return [str(error)]
+    return []
 
 
 @app.command()

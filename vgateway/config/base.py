@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from vgateway.config.patches import Patches
+from vgateway.config.section import Section as Section
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 NAME_OR_EMPTY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"
@@ -24,17 +26,13 @@ DnsLabel = Annotated[str, Field(pattern=DNS_LABEL, max_length=63)]
 NameOrEmpty = Annotated[str, Field(pattern=NAME_OR_EMPTY, max_length=253)]
 
 
-class Section(BaseModel):
-    """A part of the file: camelCase keys, frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, use_attribute_docstrings=True)
-
-
 class Switch(Section):
     """Whether a kind crosses to the other cluster."""
 
     enabled: bool = False
     """``true`` to have it there; what was made stays until its tenant's object goes, or until it is turned off."""
+    patches: Patches = ()
+    """Fields that have another value in the other cluster; applied in their order."""
 
 
 class On(Switch):

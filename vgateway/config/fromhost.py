@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 
 from vgateway.config.base import NotYet, On, Section, Switch
 from vgateway.config.byname import NameRule, name_rules
+from vgateway.config.patches import Patches
 
 
 def _mappings(given: Mapping[str, str]) -> Mapping[str, str]:
@@ -69,6 +70,8 @@ class Automatic(Section):
     """``auto`` is off here: pods are scheduled by the host."""
     selector: LabelSelector = LabelSelector()
     """The tenant sees those of the host's that carry these labels."""
+    patches: Patches = ()
+    """Fields that the tenant sees with another value; applied in their order."""
 
 
 class FromHost(Section):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from vgateway.config.base import NameOrEmpty, NotYet, Section
+from vgateway.config.patches import Patches
 from vgateway.config.tolerations import parse_toleration
 
 
@@ -42,6 +43,8 @@ class Pods(Section):
     """Every pod runs under this RuntimeClass of the host, whatever it asks for; empty leaves the pod's own."""
     priority_class_name: NameOrEmpty = ""
     """A pod that brings no priority to the host gets this PriorityClass of the host; empty leaves it to the host."""
+    patches: Patches = ()
+    """Fields that a pod's host copy has with another value; only those of its metadata follow a later change."""
     rewrite_hosts: RewriteHosts = RewriteHosts()
     hybrid_scheduling: NotYet = NotYet()
     """Not supported yet."""

@@ -30,8 +30,6 @@ class CustomResource(Switch):
     """The version that is read and written on both sides."""
     references: tuple[Annotated[str, Field(pattern=r"^spec\.")], ...] = ()
     """Paths in the spec that name objects beside it, which have other names on the host: ``spec.tls[].secretName``."""
-    patches: NotYet = NotYet()
-    """Not supported yet; ``references`` translates names."""
 
 
 class ToHost(Section):

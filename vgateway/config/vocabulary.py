@@ -45,4 +45,4 @@ def about_unknown(path: Sequence[str]) -> str:
 
 def is_not_yet(path: Sequence[str]) -> bool:
     """Say whether a key is one of vcluster.yaml's that nothing of ours answers to yet."""
-    return ".".join(path) in NOT_YET or (path[0] == "sync" and path[-1] == "patches" and len(path) == 4)
+    return ".".join(path) in NOT_YET

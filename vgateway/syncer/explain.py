@@ -136,9 +136,15 @@ def kinds_called(kinds: Iterable[Kind], word: str) -> tuple[Kind, ...]:
 def owners(kind: Kind) -> Mapping[str, str]:
     """Say who decides each field that is kept in step; whatever is not listed is set at creation or not at all."""
     if isinstance(kind, DerivedKind):
-        return {"everything that is set": f"the gateway makes this object on the {kind.side.value} side"}
+        made = {"everything that is set": f"the gateway makes this object on the {kind.side.value} side"}
+        return made | patched_fields(kind)
     assert isinstance(kind, SyncedKind)
-    return {rule.path: owner_by(rule) for rule in kind.rules} | dict(kind.owners) | METADATA
+    return {rule.path: owner_by(rule) for rule in kind.rules} | dict(kind.owners) | METADATA | patched_fields(kind)
+
+
+def patched_fields(kind: Kind) -> dict[str, str]:
+    """Say which fields have another value on the other side because the configuration says so."""
+    return {patch.text: f"changed on its way to the other cluster by {patch.name}" for patch in kind.patches.each}
 
 
 def owner_by(rule: Rule) -> str:

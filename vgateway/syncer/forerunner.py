@@ -20,6 +20,7 @@ from vgateway.syncer.kinds.service import (
 )
 from vgateway.syncer.metadata import MANAGED_ANNOTATIONS, MANAGED_LABELS, bookkeeping
 from vgateway.syncer.outcome import is_refusal
+from vgateway.syncer.patches import PatchFailed
 from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.view import View
 from vgateway.syncer.words import host_refusal
@@ -39,12 +40,16 @@ class Forerunner:
         """Make the copy of what the tenant asks for; ``draft`` is what its cluster would make of that.
 
         Returns what to ask the tenant's cluster for, and the copy if it was made just now. None: the host cannot be
-        asked, or the name is taken there, and the syncer has to find a way. Raises ``GatewayError`` with the host's
-        reason, in the tenant's names, when the host refuses.
+        asked, the name is taken there or a patch fails, and the syncer has to find a way. Raises ``GatewayError`` with
+        the host's reason, in the tenant's names, when the host refuses.
         """
         if self._view.front_service() is None:
             return None
         body = host_draft(self._kind, asked, VirtualObj(draft), self._view)
+        try:
+            body = self._kind.patches.forward(body, self._view, draft, None)
+        except PatchFailed:
+            return None
         try:
             made = HostObj(await self._host.create(SERVICES, body["metadata"]["namespace"], body))
         except AlreadyExists:

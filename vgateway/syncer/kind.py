@@ -14,6 +14,7 @@ from vgateway.kube.ownership import owner_of
 from vgateway.kube.store import Change
 from vgateway.syncer.metadata import host_annotations, host_labels, host_metadata
 from vgateway.syncer.patch import cover
+from vgateway.syncer.patches import NO_PATCHES, Patches
 from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.rules import Rule, pushed_fields
 from vgateway.syncer.steps import CreateHost, DeleteHost, Step
@@ -131,9 +132,10 @@ class Pair:
 
 
 class Kind:
-    """What every kind declares."""
+    """What every kind declares. ``patches`` are the configuration's; no kind looks at its own."""
 
     resource: Resource
+    patches: Patches = NO_PATCHES
     # How urgent a key of this kind can be at most.
     rank: ClassVar[Rank] = Rank.ASKED
 

@@ -23,8 +23,10 @@ from vgateway.kube.objects import (
 from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import Derived, DerivedKind, Kind, Pair, Seen, Side, SyncedKind, delete_host, look
 from vgateway.syncer.metadata import metadata_patch, owners_patch
+from vgateway.syncer.patches import PatchFailed, through
 from vgateway.syncer.rules import apply_rules
 from vgateway.syncer.steps import (
+    Bind,
     CreateHost,
     CreateVirtual,
     DeleteHost,
@@ -40,13 +42,16 @@ from vgateway.syncer.view import View
 
 # The end of a displacing object of ours wakes the displaced; one of somebody else's may not.
 DISPLACED_SECONDS = 30.0
+# A patch that failed may have taken too long; what the object itself is wakes its key.
+PATCH_SECONDS = 60.0
 
 
 def plan(kind: Kind, key: VirtualKey, view: View, seen: Seen) -> Iterator[Step]:
     """Say what must change for one key. Same input, same steps."""
     if isinstance(kind, SyncedKind):
         pair = look(kind, key, view, seen)
-        return (_addressed(step, pair.virtual, pair.host) for step in plan_twins(kind, pair, view))
+        steps = plan_patched(kind, pair, view) if kind.patches else plan_twins(kind, pair, view)
+        return (_addressed(step, pair.virtual, pair.host) for step in steps)
     assert isinstance(kind, DerivedKind)
     derived = kind.derive(key, view)
     return (_addressed(step, derived.have, derived.have) for step in plan_derived(kind, key, derived, view))
@@ -59,6 +64,46 @@ def _addressed(step: Step, virtual: Mapping[str, Any] | None, host: Mapping[str,
             return replace(step, uid=uid(host))
         case PatchVirtual() if virtual is not None:
             return replace(step, uid=uid(virtual))
+    return step
+
+
+def plan_patched(kind: SyncedKind, pair: Pair, view: View) -> Iterator[Step]:
+    """Say the same for twins of which the host's has other values: see ``patches``."""
+    virtual, host = pair.virtual, pair.host
+    if virtual is None or is_deleting(virtual) or (host is None and not kind.wanted(virtual, view)):
+        yield from plan_twins(kind, pair, view)
+        return
+    plain = kind.body(virtual, view)
+    try:
+        patched = kind.patches.forward(plain, view, virtual, host)
+        seen = None if host is None else HostObj(kind.patches.backward(host, plain, patched, view, virtual))
+    except PatchFailed as error:
+        # What only brings state up does not depend on it.
+        yield from (step for step in plan_twins(kind, pair, view) if _brings_up(step))
+        yield from _failed(error)
+        return
+    for step in plan_twins(kind, replace(pair, host=seen), view):
+        yield _patched(step, kind, host_key(HostObj(plain)), plain, patched)
+
+
+def _brings_up(step: Step) -> bool:
+    return isinstance(step, Bind | DeleteVirtual) or (isinstance(step, PatchVirtual) and step.subresource == "status")
+
+
+def _failed(error: PatchFailed) -> Iterator[Step]:
+    yield Tell("PatchFailed", str(error))
+    yield Requeue(PATCH_SECONDS)
+
+
+def _patched(step: Step, kind: SyncedKind, key: HostKey, plain: Obj, patched: Obj) -> Step:
+    """Let what goes to the host go through the patches."""
+    match step:
+        case CreateHost(resource, body, otherwise) if resource == kind.resource and host_key(HostObj(body)) == key:
+            modest = None if otherwise is None else through(otherwise, plain, patched, whole=True)
+            return replace(step, body=through(body, plain, patched, whole=True), otherwise=modest)
+        case PatchHost(resource, where, patch, otherwise=otherwise) if resource == kind.resource and where == key:
+            modest = None if otherwise is None else through(otherwise, plain, patched)
+            return replace(step, patch=through(patch, plain, patched), otherwise=modest)
     return step
 
 
@@ -140,6 +185,16 @@ def _agree(kind: SyncedKind, virtual: VirtualObj, host: HostObj, seen: Seen, vie
 
 def plan_derived(kind: DerivedKind, key: VirtualKey, derived: Derived, view: View) -> Iterator[Step]:
     """Say what must change so that an object is what the view implies."""
+    want = derived.want
+    try:
+        want = kind.patches.forward(want, view, None, want) if want and kind.patches else want
+    except PatchFailed as error:
+        yield from _failed(error)
+    else:
+        yield from _follow(kind, key, replace(derived, want=want), view)
+
+
+def _follow(kind: DerivedKind, key: VirtualKey, derived: Derived, view: View) -> Iterator[Step]:
     place, have, want = derived.place, derived.have, derived.want
     if have is None:
         if want is not None:

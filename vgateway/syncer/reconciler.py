@@ -107,6 +107,8 @@ class Reconciler:
         virtual = self._view.virtual_obj(kind.resource, key)
         if virtual is not None:
             await self._teller.tell(kind.resource, VirtualObj(virtual), reason, message, warning=warning)
+        elif warning:
+            log.warning("no object to tell it on", kind=kind.name, virtual=str(key), reason=reason, message=message)
 
     async def explain(self, work: Work, verdict: Verdict, error: Exception) -> None:
         """Tell the tenant of a failure, in the tenant's words."""

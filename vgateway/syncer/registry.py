@@ -1,6 +1,7 @@
 """The kinds that a configuration asks for, and the host rights that follow from them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from vgateway.config.base import NotYet, Section
@@ -11,7 +12,8 @@ from vgateway.config.replication import ReplicateServices, split
 from vgateway.config.sync import Sync
 from vgateway.errors import ConfigError
 from vgateway.kube.objects import Resource, VirtualKey
-from vgateway.syncer.kind import Kind, Rights, SyncedKind
+from vgateway.syncer.javascript import JavaScript
+from vgateway.syncer.kind import DerivedKind, Kind, Rights, Side, SyncedKind
 from vgateway.syncer.kinds.backends import EndpointsKind, EndpointSliceKind
 from vgateway.syncer.kinds.capacity import CapacityKind
 from vgateway.syncer.kinds.claim import ClaimKind
@@ -34,16 +36,16 @@ from vgateway.syncer.kinds.imported import (
     ImportedKind,
     Imports,
 )
-from vgateway.syncer.kinds.ingress import INGRESSES_REFER, IngressKind
+from vgateway.syncer.kinds.ingress import IngressKind
 from vgateway.syncer.kinds.kubernetes import KubernetesServiceKind
 from vgateway.syncer.kinds.mapped import MAPPED_CONFIGMAPS, MAPPED_SECRETS, MappedKind
 from vgateway.syncer.kinds.namespace import PodSecurityKind
 from vgateway.syncer.kinds.networkpolicy import NetworkPolicyKind
 from vgateway.syncer.kinds.node import NodeKind
 from vgateway.syncer.kinds.nodeaddress import NodeAddressKind, NodeEndpointsKind
-from vgateway.syncer.kinds.persistentvolume import VOLUMES_REFER, BoundClaimKind, VolumeKind
+from vgateway.syncer.kinds.patches import compiled, referrers
+from vgateway.syncer.kinds.persistentvolume import BoundClaimKind, VolumeKind
 from vgateway.syncer.kinds.pod import PodKind
-from vgateway.syncer.kinds.references import PODS_REFER, Referrer
 from vgateway.syncer.kinds.replica import replicas
 from vgateway.syncer.kinds.replica.copies import Replication
 from vgateway.syncer.kinds.rootca import RootCaKind
@@ -95,6 +97,8 @@ FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
     "storage_classes": (STORAGE_CLASSES,),
     "volume_snapshot_classes": (SNAPSHOT_CLASSES,),
 }
+# Kinds that are told who refers to their objects.
+REFERRED = (SecretKind, ConfigMapKind)
 SIDES = (("to_host", "toHost", TO_HOST), ("from_host", "fromHost", FROM_HOST))
 
 
@@ -109,18 +113,25 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
 
 
 def select(sync: Sync, policies: Policies, kubelets: ProxyKubelets = ProxyKubelets()) -> tuple[Kind, ...]:  # noqa: B008 - frozen
-    """Return the kinds that are switched on."""
-    found: list[Kind] = []
-    for _, name, switch, offers in _switches(sync):
-        found += [_made(offer, switch, found, sync) for offer in offers.get(name, ())]
-    found += customs(sync)
-    found += mapped(sync)
+    """Return the kinds that are switched on. Raises ConfigError for a patch that makes no sense."""
+    engine = cache(JavaScript)
+    found = [*customs(sync, engine)]
+    for path, name, switch, offers in sorted(_switches(sync), key=_order):
+        made = [_made(offer, switch, found, sync) for offer in offers.get(name, ())]
+        found += [_patched(kind, path, switch, engine, found) for kind in made]
+    found += mapped(sync, engine)
     if policies.pod_security_standard:
         found.append(PodSecurityKind())
     found += [_made(offer, sync, found, sync) for offer in ALWAYS]
     found += [NodeAddressKind(makes=kubelets.by_ip), *([NodeEndpointsKind()] if kubelets.by_ip else [])]
     # Two switches may bring the same kind, or the later a fuller one in the earlier's place.
     return tuple({kind.name: kind for kind in found}.values())
+
+
+def _order(one: tuple[str, str, Section, Mapping[str, tuple[Offer, ...]]]) -> tuple[bool, bool]:
+    """What is copied because others refer to it is made after them, and what tells of copies after those."""
+    _, name, _, offers = one
+    return offers is FROM_HOST, any(offer in REFERRED for offer in offers.get(name, ()))
 
 
 def _made(offer: Offer, switch: Section, others: Iterable[Kind], sync: Sync) -> Kind:
@@ -135,34 +146,47 @@ def _made(offer: Offer, switch: Section, others: Iterable[Kind], sync: Sync) -> 
         return offer(resource for resource in twins if resource.namespaced)
     if issubclass(offer, PodKind):
         return offer(accounts=sync.to_host.service_accounts.enabled)
-    if issubclass(offer, SecretKind):
-        return offer(tuple(_referrers(sync)))
+    if issubclass(offer, REFERRED):
+        return offer(referrers(others))
     return offer()
 
 
-def _referrers(sync: Sync) -> Iterator[Referrer]:
-    """Yield what may need Secrets on the host."""
-    yield PODS_REFER
-    if sync.to_host.ingresses.enabled:
-        yield INGRESSES_REFER
-    if sync.to_host.persistent_volumes.enabled:
-        yield VOLUMES_REFER
+def _patched(
+    kind: Kind, path: str, switch: Section, engine: Callable[[], JavaScript], others: Iterable[Kind] = ()
+) -> Kind:
+    """Give a kind the patches of its switch: that of the tenant's objects, or of what is shown of the host's.
+
+    One that takes another's place takes over the patches of that.
+    """
+    to = Side.HOST if path.startswith("sync.toHost.") else Side.VIRTUAL
+    declared = getattr(switch, "patches", ())
+    for replaced in others:
+        if replaced.name == kind.name:
+            kind.patches = replaced.patches
+            return kind
+    if declared and isinstance(kind, SyncedKind if to is Side.HOST else DerivedKind):
+        kind.patches = compiled(path, declared, to, engine)
+    return kind
 
 
-def customs(sync: Sync) -> Iterator[Kind]:
+def customs(sync: Sync, engine: Callable[[], JavaScript]) -> Iterator[Kind]:
     """Yield the kinds of the custom resources that are switched on, and of their definitions."""
     for name, custom in sync.to_host.custom_resources.items():
         if custom.enabled:
             plural, _, group = name.partition(".")
             resource = Resource(group, custom.version, plural, custom.kind)
-            yield CustomResourceKind(resource, (push_naming("spec", custom.references), pull("status")))
+            kind = CustomResourceKind(resource, (push_naming("spec", custom.references), pull("status")))
+            yield _patched(kind, f"sync.toHost.customResources.{name}", custom, engine)
             yield DefinitionKind(resource)
 
 
-def mapped(sync: Sync) -> Iterator[Kind]:
+def mapped(sync: Sync, engine: Callable[[], JavaScript]) -> Iterator[Kind]:
     """Yield the kinds of what is shown by name; also those that show nothing, for they take back what was shown."""
-    yield MappedKind(MAPPED_CONFIGMAPS, sync.from_host.config_maps.name_rules)
-    yield MappedKind(MAPPED_SECRETS, sync.from_host.secrets.name_rules)
+    config_maps, secrets = sync.from_host.config_maps, sync.from_host.secrets
+    shown = MappedKind(MAPPED_CONFIGMAPS, config_maps.name_rules)
+    yield _patched(shown, "sync.fromHost.configMaps", config_maps, engine)
+    shown = MappedKind(MAPPED_SECRETS, secrets.name_rules)
+    yield _patched(shown, "sync.fromHost.secrets", secrets, engine)
 
 
 def replicated(services: ReplicateServices) -> Iterator[Kind]:

@@ -50,9 +50,6 @@ def test_what_asks_for_nothing_or_is_done_already_is_accepted(side: str, given: 
             id="a custom resource of which not enough is said",
         ),
         pytest.param(
-            "toHost", {"secrets": {"patches": []}}, "sync.toHost.secrets.patches: not supported yet", id="patches"
-        ),
-        pytest.param(
             "fromHost", {"nodes": {"enabled": True}}, "sync.fromHost.nodes: not supported yet", id="real nodes"
         ),
         pytest.param(

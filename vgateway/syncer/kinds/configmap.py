@@ -1,11 +1,13 @@
-"""ConfigMaps that a pod of the tenant refers to: copied while it does, removed when none does any more; or all.
+"""ConfigMaps that something of the tenant's refers to: copied while it does, removed when none does any more; or all.
 
 The namespace's own ``kube-root-ca.crt`` is not among them: all pods share one copy, see ``rootca``.
 """
 
+from collections.abc import Sequence
+
 from vgateway.kube.objects import VirtualObj
-from vgateway.syncer.kind import Index, SyncedKind
-from vgateway.syncer.kinds.references import PODS_REFER, is_referenced, referenced_wakes
+from vgateway.syncer.kind import Index, SyncedKind, Wake
+from vgateway.syncer.kinds.references import PODS_REFER, Referrer, is_referenced, referenced_wakes
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.resources import CONFIGMAPS
 from vgateway.syncer.rules import push
@@ -17,16 +19,23 @@ class ConfigMapKind(SyncedKind):
 
     resource = CONFIGMAPS
     rules = (push("data"), push("binaryData"), push("immutable"))
-    also_wakes = referenced_wakes(CONFIGMAPS, (PODS_REFER,))
+
+    def __init__(self, referrers: Sequence[Referrer] = (PODS_REFER,)) -> None:
+        self._referrers = tuple(referrers)
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        """What refers to it, beside the twins."""
+        return (*super().wakes, *referenced_wakes(CONFIGMAPS, self._referrers))
 
     @property
     def indexes(self) -> tuple[Index, ...]:
-        """Pods by what they refer to."""
-        return (PODS_REFER.index,)
+        """What refers to ConfigMaps, by what it refers to."""
+        return tuple(one.index for one in self._referrers)
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
-        """Only what a pod refers to, or what is marked to be copied anyway, unless all are asked for."""
+        """Only what is referred to, or what is marked to be copied anyway, unless all are asked for."""
         everything = view.settings.sync.to_host.config_maps.all
         return virtual["metadata"]["name"] != ROOT_CA and (
-            everything or is_referenced(CONFIGMAPS, virtual, view, (PODS_REFER,))
+            everything or is_referenced(CONFIGMAPS, virtual, view, self._referrers)
         )

@@ -1,4 +1,4 @@
-"""What the host shows a tenant by name: ConfigMaps and Secrets, and pods that use them."""
+"""What the host shows a tenant by name, and fields that the configuration changes on their way to the other side."""
 
 import base64
 import uuid
@@ -22,10 +22,20 @@ HOST_NAMESPACE = f"vgateway-{NAME}"
 SHARED = f"{NAME}-shared"
 CONFIGURATION = f"""
 sync:
+  toHost:
+    pods:
+      patches:
+      - {{path: 'spec.containers[*].env[*].value', expression: '"patched " + value'}}
+      - {{path: 'metadata.annotations["example.io/secret"]', reference: {{kind: Secret}}}}
+      - {{path: 'metadata.annotations["example.io/broken"]', expression: 'value.no.such'}}
+    services:
+      patches:
+      - {{path: 'metadata.labels["example.io/zone"]', expression: 'context.vcluster.name + "-" + value'}}
   fromHost:
     configMaps:
       enabled: true
       mappings: {{byName: {{"{SHARED}/*": "platform/*"}}}}
+      patches: [{{path: data.url, expression: 'value.replace("internal", "public")'}}]
     secrets:
       enabled: true
       mappings: {{byName: {{"{SHARED}/database": "platform/credentials", "/from-own": "platform/own", "": "mine"}}}}
@@ -47,6 +57,15 @@ def user(clusters: Clusters, host: Kubectl, configuration: Path) -> Iterator[Kub
     yield clusters.tenant(NAME)
     clusters.local("down", NAME)
     host.ok("delete", "namespace", SHARED, "--wait=false")
+
+
+@pytest.fixture
+def place(user: Kubectl) -> Iterator[str]:
+    """A namespace of that tenant's for one test."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    user.ok("create", "namespace", name)
+    yield name
+    user.ok("delete", "namespace", name, "--wait=false")
 
 
 def secret(name: str, namespace: str, **data: str) -> dict[str, Any]:
@@ -157,6 +176,69 @@ def test_the_gateway_may_read_what_is_named_and_no_more(user: Kubectl, host: Kub
     assert not may("update", "configmaps", "-n", SHARED)
     assert not may("list", "configmaps", "-A")
     assert not may("list", "secrets", "-n", "default")
+
+
+def test_patches_change_what_goes_to_the_host_and_the_tenant_sees_its_own(
+    user: Kubectl, host: Kubectl, place: str
+) -> None:
+    user.apply(secret("key", place, a="1"))
+    env = [{"name": "WORD", "value": "word"}]
+    pod = with_namespace(shell_pod("web", container(env=env)), place)
+    pod["metadata"]["annotations"] = {"example.io/secret": "key"}
+    user.apply(pod)
+    user.ok("wait", "-n", place, "pod/web", *READY)
+    assert user.ok("exec", "-n", place, "web", "--", "sh", "-c", "echo $WORD") == "patched word\n"
+    assert user.json("get", "pod", "web", "-n", place)["spec"]["containers"][0]["env"] == env
+
+    twin, copy = f"web-x-{place}-x-{NAME}", f"key-x-{place}-x-{NAME}"
+    marks = host.json("get", "pod", twin, "-n", HOST_NAMESPACE)["metadata"]["annotations"]
+    assert marks["example.io/secret"] == copy
+    # What a reference names is needed on the host, though no field of Kubernetes' own speaks of it.
+    eventually(lambda: exists(host, "secret", copy, HOST_NAMESPACE))
+
+
+def test_a_patched_field_is_kept_so_on_the_host_and_nothing_is_written_at_rest(
+    user: Kubectl, host: Kubectl, place: str
+) -> None:
+    meta = {"name": "web", "namespace": place, "labels": {"example.io/zone": "a"}}
+    user.apply({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": [{"port": 80}]}})
+    twin = ("service", f"web-x-{place}-x-{NAME}", "-n", HOST_NAMESPACE)
+
+    def zone() -> Any:
+        done = host.run("get", *twin, "-o", "json")
+        return orjson.loads(done.stdout)["metadata"]["labels"]["example.io/zone"] if done.returncode == 0 else None
+
+    eventually(zone, lambda found: found == f"{NAME}-a")
+    user.ok("label", "service", "web", "-n", place, "example.io/zone=b", "--overwrite")
+    eventually(zone, lambda found: found == f"{NAME}-b")
+    host.ok("label", *twin, "example.io/zone=mine", "--overwrite")
+    eventually(zone, lambda found: found == f"{NAME}-b")
+    # Each round that finds a difference writes: after the next one the version stays.
+    user.ok("annotate", "service", "web", "-n", place, "note=last")
+    eventually(lambda: host.json("get", *twin)["metadata"]["annotations"].get("note"), lambda note: note == "last")
+    version = host.json("get", *twin)["metadata"]["resourceVersion"]
+    user.apply(config_map("later", place, a="1"))
+    user.apply(with_namespace(shell_pod("later", container(envFrom=[{"configMapRef": {"name": "later"}}])), place))
+    user.ok("wait", "-n", place, "pod/later", *READY)
+    assert host.json("get", *twin)["metadata"]["resourceVersion"] == version
+
+
+def test_a_patch_that_fails_keeps_the_object_here_and_says_which(user: Kubectl, host: Kubectl, place: str) -> None:
+    pod = with_namespace(shell_pod("bad"), place)
+    pod["metadata"]["annotations"] = {"example.io/broken": "x"}
+    user.apply(pod)
+    selector = "involvedObject.name=bad,reason=PatchFailed"
+    (event,) = eventually(lambda: user.json("get", "events", "-n", place, "--field-selector", selector)["items"], bool)
+    assert event["message"].startswith("sync.toHost.pods.patches.2.expression fails: TypeError")
+    user.ok("annotate", "pod", "bad", "-n", place, "example.io/broken-")
+    user.ok("wait", "-n", place, "pod/bad", *READY)
+
+
+def test_what_the_host_shows_is_patched_too(user: Kubectl, host: Kubectl) -> None:
+    host.apply(config_map("addresses", SHARED, url="https://internal.example.org"))
+    eventually(
+        lambda: shown(user, "configmap", "addresses"), lambda data: data == {"url": "https://public.example.org"}
+    )
 
 
 def test_what_no_line_asks_for_any_more_is_gone_after_a_restart(
