@@ -3,22 +3,37 @@
 All pods of a tenant share one host namespace. So a policy selects pods of its own namespace by their marks, and
 what a peer says of namespaces is said of the labels that pods carry of theirs. No policy reaches another tenant's
 pods, neither to allow nor to deny.
+
+Policies that let a pod ask the cluster's DNS name port 53 and mostly pods labelled ``kube-dns``. The tenant's DNS
+listens on another port behind its Service, and policies are about pods: so such a rule is also one for those.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from vgateway.dns.manifests import APP, NAMESPACE, SELECTED
+from vgateway.dns.values import PORT
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostObj, Obj, VirtualObj
 from vgateway.kube.ownership import NAMESPACE_LABEL
 from vgateway.syncer.kind import SyncedKind
-from vgateway.syncer.kinds.pod.scheduling import confined, host_requirements, namespace_requirements, requirement
+from vgateway.syncer.kinds.pod.scheduling import (
+    confined,
+    host_requirements,
+    matches,
+    namespace_requirements,
+    requirement,
+)
 from vgateway.syncer.resources import NETWORKPOLICIES
 from vgateway.syncer.rules import push
 from vgateway.syncer.view import View
 
 # The direction's list of rules, and what a rule calls its peers.
 DIRECTIONS = {"ingress": "from", "egress": "to"}
+# Where elsewhere the cluster's DNS listens, and how its pods are labelled.
+QUESTIONS = 53
+USUAL_LABELS = {APP: "kube-dns"}
+NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def host_policy(spec: Mapping[str, Any], namespace: str, names: Names) -> Obj:
@@ -27,7 +42,34 @@ def host_policy(spec: Mapping[str, Any], namespace: str, names: Names) -> Obj:
     for direction, peers in DIRECTIONS.items():
         if spec.get(direction):
             found[direction] = [_rule(rule, peers, namespace, names) for rule in spec[direction]]
+    protocols = sorted({one for rule in spec.get("egress") or () for one in _dns_protocols(rule, namespace)})
+    if protocols:
+        found["egress"] = [*found["egress"], _dns_rule(protocols, names)]
     return found
+
+
+def _dns_protocols(rule: Mapping[str, Any], namespace: str) -> Iterator[str]:
+    """Yield the protocols in which a rule means to allow questions to the cluster's DNS."""
+    peers = rule.get("to")
+    if not peers or any(_means_dns(peer, namespace) for peer in peers):
+        for port in rule.get("ports") or ():
+            first = port.get("port")
+            if isinstance(first, int) and first <= QUESTIONS <= port.get("endPort", first):
+                yield port.get("protocol") or "TCP"
+
+
+def _means_dns(peer: Mapping[str, Any], namespace: str) -> bool:
+    """Say whether a peer takes in the pods that are the cluster's DNS elsewhere, or here."""
+    if "ipBlock" in peer:
+        return False
+    where = peer.get("namespaceSelector")
+    in_place = namespace == NAMESPACE if where is None else matches(where, {NAME_LABEL: NAMESPACE})
+    return in_place and matches(peer.get("podSelector") or {}, USUAL_LABELS)
+
+
+def _dns_rule(protocols: Iterable[str], names: Names) -> Obj:
+    pods = _within({"matchLabels": SELECTED}, NAMESPACE, names)
+    return {"to": [{"podSelector": pods}], "ports": [{"protocol": one, "port": PORT} for one in protocols]}
 
 
 def _rule(rule: Mapping[str, Any], peers: str, namespace: str, names: Names) -> Obj:

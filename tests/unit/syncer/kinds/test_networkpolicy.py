@@ -64,13 +64,51 @@ def test_a_peer_is_confined_to_the_tenant(direction: str, peers: str, peer: Obj,
     [
         pytest.param({"ingress": []}, id="an-empty-list-allows-nobody"),
         pytest.param({"ingress": [{}]}, id="an-empty-rule-allows-everybody"),
-        pytest.param({"egress": [{"ports": [{"port": 53, "protocol": "UDP"}]}]}, id="ports-of-everybody"),
+        pytest.param({"egress": [{"ports": [{"port": 80, "protocol": "TCP"}]}]}, id="ports-of-everybody"),
         pytest.param({"policyTypes": ["Ingress", "Egress"]}, id="types-without-rules"),
     ],
 )
 def test_what_a_missing_peer_means_stays(rules: dict[str, Any]) -> None:
     translated = host_policy({"podSelector": {}, **rules}, "default", NAMES)
     assert {key: value for key, value in translated.items() if key != "podSelector"} == rules
+
+
+QUESTION = [{"protocol": "UDP", "port": 53}]
+ELSEWHERE = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "protocols"),
+    [
+        pytest.param({"ports": QUESTION}, ["UDP"], id="questions-to-anybody"),
+        pytest.param({"to": [{"namespaceSelector": {}}], "ports": QUESTION}, ["UDP"], id="to-any-namespace"),
+        pytest.param(
+            {"to": [{**ELSEWHERE, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}], "ports": QUESTION},
+            ["UDP"],
+            id="to-what-is-the-dns-elsewhere",
+        ),
+        pytest.param(
+            {"to": [ELSEWHERE], "ports": [{"protocol": "TCP", "port": 1, "endPort": 100}, *QUESTION]},
+            ["TCP", "UDP"],
+            id="a-range-of-ports",
+        ),
+        pytest.param({"to": [{"podSelector": {}}], "ports": QUESTION}, [], id="to-its-own-namespace-only"),
+        pytest.param(
+            {"to": [{**ELSEWHERE, "podSelector": {"matchLabels": {"app": "web"}}}], "ports": QUESTION},
+            [],
+            id="to-other-pods",
+        ),
+        pytest.param({"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": QUESTION}, [], id="to-addresses"),
+        pytest.param({"ports": [{"protocol": "TCP", "port": 80}]}, [], id="no-questions"),
+        pytest.param({}, [], id="everything"),
+    ],
+)
+def test_who_may_ask_the_clusters_dns_may_ask_it_where_it_listens_here(rule: Obj, protocols: list[str]) -> None:
+    _, *added = host_policy({"podSelector": {}, "egress": [rule]}, "default", NAMES)["egress"]
+    assert [[port["protocol"] for port in one["ports"]] for one in added] == ([protocols] if protocols else [])
+    for one in added:
+        assert {port["port"] for port in one["ports"]} == {1053}
+        assert one["to"][0]["podSelector"]["matchLabels"] == MINE
 
 
 def test_a_policy_is_about_pods_of_its_own_namespace_and_follows_every_change() -> None:
