@@ -16,7 +16,8 @@ from benchmarks.figures import CONTENDERS, VGATEWAY, Samples, matching
 from benchmarks.place import make_place
 from benchmarks.processes import BenchmarkError
 from benchmarks.report import show, write
-from benchmarks.scenarios import SCENARIOS, Run
+from benchmarks.run import Run
+from benchmarks.scenarios import SCENARIOS
 from vgateway.local.debian import Package, ensure_packages
 from vgateway.local.errors import LocalError
 from vgateway.local.progress import Progress

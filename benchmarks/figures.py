@@ -6,7 +6,7 @@ Pure: samples go in, medians, spreads and verdicts come out.
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 DIRECT, NGINX, VGATEWAY = CONTENDERS = ("direct", "nginx", "vgateway")
 
@@ -31,6 +31,8 @@ class Figure:
     meaning: str
     digits: int
     target: Target | None = None
+    # Measured only when it is asked for by name: it takes long, or more than most machines have.
+    asked: bool = False
 
 
 def at_most(limit: float, times_nginx: float | None = None) -> Target:
@@ -50,7 +52,7 @@ def at_least(limit: float) -> Target:
     return Target(f"≥ {limit:g}", lambda ours, _nginx: ours >= limit)
 
 
-FIGURES = (
+RELAYING = (
     Figure("relay.get.small.cpu_ms", "ms", "CPU per GET of 1 KB", 3, at_most(0.13, times_nginx=1.8)),
     Figure("relay.get.100k.cpu_ms", "ms", "CPU per GET of 100 KB", 3),
     Figure("relay.get.small.rps", "1/s", "GETs of a real API server, end to end", 0),
@@ -63,6 +65,59 @@ FIGURES = (
     Figure("tunnel.lost_bytes", "B", "bytes lost in all tunnels", 0, at_most(0)),
     Figure("watch.idle.kib", "KiB", "memory of an idle watch", 0, at_most(100)),
 )
+
+
+def _of_load(name: str, what: str, *, asked: bool = False) -> tuple[Figure, ...]:
+    """Return the figures of so many pods that are created at once."""
+    figures = (
+        Figure(f"{name}.pods_per_s", "1/s", f"{what}: pods on the host", 0, at_least(250)),
+        Figure(f"{name}.create_to_host_p50_s", "s", "… created to on the host, p50", 2, at_most(0.5)),
+        Figure(f"{name}.create_to_host_p99_s", "s", "… p99", 2, at_most(1.5)),
+        Figure(f"{name}.running_back_p50_s", "s", "… Running on the host to Running for the tenant, p50", 2),
+        Figure(f"{name}.running_back_p99_s", "s", "… p99", 2),
+        Figure(f"{name}.cpu_ms_per_pod", "ms", "CPU per pod, created to Running", 2, at_most(2)),
+        Figure(f"{name}.all_cpu_ms_per_pod", "ms", "… of all: API servers, stores, controllers, nodes, load", 1),
+    )
+    return tuple(replace(figure, asked=asked) for figure in figures)
+
+
+def _of_writes(name: str) -> tuple[Figure, ...]:
+    return (
+        Figure(f"{name}.host_writes_per_pod", "", "writes on the host per pod", 2, at_most(2.05)),
+        Figure(f"{name}.virtual_writes_per_pod", "", "writes in the virtual cluster per pod", 2, at_most(3.05)),
+        Figure(f"{name}.token_requests_per_pod", "", "… and TokenRequests, which write nothing", 2),
+        Figure(f"{name}.delete_cpu_ms_per_pod", "ms", "CPU per pod, deleted to gone", 2),
+    )
+
+
+SYNCING = (
+    *_of_load("sync.1000", "1,000 pods at once"),
+    *_of_writes("sync.1000"),
+    *_of_load("sync.1000.deployments", "1,000 pods by 100 Deployments"),
+    *_of_load("sync.5000", "5,000 pods at once"),
+    Figure("sync.5000.restart_ready_s", "s", "restart beside 5,000 pods: until ready", 1, at_most(10)),
+    Figure("sync.5000.restart_cpu_s", "s", "… CPU until it is at rest", 1),
+    Figure("sync.5000.restart_writes", "", "… writes on either side", 0, at_most(0)),
+    Figure("sync.idle_mib", "MiB", "memory of the process without pods, resident", 0, at_most(120)),
+    Figure("sync.idle_pss_mib", "MiB", "… without its share of what others use too", 0),
+    Figure("sync.kib_per_pod", "KiB", "… per pod, of 5,000", 1, at_most(20)),
+    *_of_load("sync.5000.deployments", "5,000 pods by 100 Deployments", asked=True),
+    Figure(
+        "sync.many.alone_p99_s",
+        "s",
+        "100 pods each in many virtual clusters: created to on the host, p99",
+        2,
+        asked=True,
+    ),
+    Figure("sync.many.quiet_p50_s", "s", "… of the quiet ones, while one creates 1,000 at once: p50", 2, asked=True),
+    Figure("sync.many.quiet_p99_s", "s", "… p99", 2, asked=True),
+    Figure("sync.many.greedy_p99_s", "s", "… of the greedy one, p99", 2, asked=True),
+    Figure("sync.many.idle_pss_mib", "MiB", "memory of one idle process beside its likes", 0, asked=True),
+    Figure("sync.churn.kib_per_wave", "KiB", "memory gained per 1,000 pods created and deleted", 0, asked=True),
+    Figure("sync.churn.tasks", "", "… tasks gained since the first wave", 0, at_most(5), asked=True),
+    Figure("sync.churn.open_files", "", "… open files gained since the first wave", 0, at_most(20), asked=True),
+)
+FIGURES = (*RELAYING, *SYNCING)
 """Every figure is measured with TLS on both legs."""
 
 
@@ -113,7 +168,7 @@ def verdict(figure: Figure, medians: Medians) -> bool | None:
 
 
 def matching(names: Iterable[str]) -> frozenset[str]:
-    """Return the figures that are asked for by name or by the start of it (``relay``); all if nothing is asked for.
+    """Return the figures that are asked for by name or by the start of it (``relay``), the usual ones for nothing.
 
     Raises ValueError for a name that fits no figure.
     """
@@ -121,4 +176,5 @@ def matching(names: Iterable[str]) -> frozenset[str]:
     fits = {name: {figure.name for figure in FIGURES if f"{figure.name}.".startswith(f"{name}.")} for name in asked}
     if unknown := [name for name, found in fits.items() if not found]:
         raise ValueError(f"no such figure: {', '.join(unknown)}; there are {', '.join(f.name for f in FIGURES)}")
-    return frozenset().union(*fits.values()) if asked else frozenset(figure.name for figure in FIGURES)
+    usual = frozenset(figure.name for figure in FIGURES if not figure.asked)
+    return frozenset().union(*fits.values()) if asked else usual

@@ -75,6 +75,11 @@ def all_cpu_seconds() -> float:
     return ended.ru_utime + ended.ru_stime + sum(map(cpu_seconds, children))
 
 
+def own_cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process alone has used so far."""
+    return sum(map(int, _stat(pid)[11:13])) / TICKS_PER_SECOND
+
+
 def started_at(pid: int) -> float:
     """Return when a process was started, in seconds since the machine booted."""
     return int(_stat(pid)[19]) / TICKS_PER_SECOND

@@ -5,18 +5,19 @@ clock is only ever compared within one round.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from benchmarks import bodies, streams
-from benchmarks.contenders import Contender, Starter
+from benchmarks.contenders import Contender
 from benchmarks.figures import DIRECT, Samples
 from benchmarks.nginx import static_upstream
-from benchmarks.place import LIST, SMALL, Place
+from benchmarks.place import LIST, SMALL
 from benchmarks.processes import BenchmarkError, all_cpu_seconds, cpu_seconds, resident_kib
+from benchmarks.run import Run, Scenario
+from benchmarks.syncing.scenarios import SYNCING
 from benchmarks.upstreams import api_server, stream_peer
 from benchmarks.wrk import Load, load
-from vgateway.local.progress import Progress, Step
+from vgateway.local.progress import Step
 
 MIB = 1024 * 1024
 GET_SECONDS = 2
@@ -25,31 +26,6 @@ TUNNEL_BYTES = 512 * MIB
 WARM_WATCHES = 50
 WATCHES = 500
 WATCH_ROUNDS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of the benchmarks: ``wanted`` holds names of figures, ``samples`` takes what is measured."""
-
-    place: Place
-    starter: Starter
-    wanted: frozenset[str]
-    rounds: int
-    samples: Samples
-    progress: Progress
-
-    def wants(self, *figures: str) -> bool:
-        """Tell whether one of the figures was asked for."""
-        return not self.wanted.isdisjoint(figures)
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A name for people, the figures it yields, and how it runs."""
-
-    name: str
-    figures: tuple[str, ...]
-    run: Callable[[Run, Step], None]
 
 
 def _gets(run: Run, step: Step) -> None:
@@ -169,4 +145,5 @@ SCENARIOS = (
         _tunnels,
     ),
     Scenario("idle watches", ("watch.idle.kib",), _watches),
+    *SYNCING,
 )

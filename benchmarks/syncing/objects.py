@@ -1,4 +1,4 @@
-"""What a tenant creates: pods as ``kubectl run`` makes them, or Deployments of ten. Pure."""
+"""What a tenant creates: pods as ``kubectl run`` makes them, or Deployments of such pods. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from vgateway.kube.objects import Obj, Resource
 PODS = Resource("", "v1", "pods", "Pod")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
-REPLICAS = 10
-"""Pods of a Deployment: 1,000 pods are 100 Deployments."""
+DEPLOYED = 100
+"""So many Deployments share the pods of a load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,12 @@ class Load:
         """Where it is created."""
         return self.resource.path(self.namespace)
 
-    def bodies(self, first: int = 0) -> list[bytes]:
-        """Return the objects, numbered from ``first``, as they go on the wire."""
+    def bodies(self) -> list[bytes]:
+        """Return the objects as they go on the wire."""
         if self.deployments:
-            return [orjson.dumps(deployment(f"web-{first + number}")) for number in range(self.pods // REPLICAS)]
-        return [orjson.dumps(pod(f"pod-{first + number}")) for number in range(self.pods)]
+            each = self.pods // DEPLOYED
+            return [orjson.dumps(deployment(f"web-{number}", each)) for number in range(DEPLOYED)]
+        return [orjson.dumps(pod(f"pod-{number}")) for number in range(self.pods)]
 
 
 def pod(name: str) -> Obj:
@@ -43,15 +44,15 @@ def pod(name: str) -> Obj:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "bench"}}, "spec": spec()}
 
 
-def deployment(name: str) -> Obj:
-    """Return a Deployment of ten such pods."""
+def deployment(name: str, replicas: int) -> Obj:
+    """Return a Deployment of such pods."""
     labels = {"app": name}
     template = {"metadata": {"labels": labels}, "spec": spec()}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": name},
-        "spec": {"replicas": REPLICAS, "selector": {"matchLabels": labels}, "template": template},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template},
     }
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import orjson
 
@@ -13,6 +14,7 @@ from benchmarks.syncing.timeline import Timeline
 from vgateway.kube.client import JSON, Lines
 from vgateway.kube.kubeconfig import from_kubeconfig
 from vgateway.kube.objects import Obj
+from vgateway.kube.ownership import NAMESPACE_LABEL
 from vgateway.kube.transport import Answer, Transport
 
 # Creates under way at once.
@@ -57,20 +59,20 @@ class Side:
                 hands.create_task(hand())
 
     @asynccontextmanager
-    async def following(self, namespace: str) -> AsyncIterator[Timeline]:
-        """Follow the pods of a namespace around the body."""
+    async def following(self, namespace: str, tenants: str = "") -> AsyncIterator[Timeline]:
+        """Follow the pods of a namespace around the body; on the host, those of one namespace of the tenant."""
         timeline, begun = Timeline(), asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
-            watch = tasks.create_task(self._follow(namespace, timeline, begun))
+            watch = tasks.create_task(self._follow(watch_target(namespace, tenants), timeline, begun))
             await begun.wait()
             yield timeline
             watch.cancel()
 
-    async def _follow(self, namespace: str, timeline: Timeline, begun: asyncio.Event) -> None:
+    async def _follow(self, target: str, timeline: Timeline, begun: asyncio.Event) -> None:
         """Watch, again and again: the API server cuts off a watcher that falls behind, as we may on a full machine."""
         version = ""
         while True:
-            async for event, now in self._events(f"{PODS.path(namespace)}?{watch_query(version)}"):
+            async for event, now in self._events(f"{target}&{start_of(version)}"):
                 version = event["object"]["metadata"]["resourceVersion"]
                 timeline.note(event, now)
                 begun.set()
@@ -87,10 +89,16 @@ class Side:
                     yield orjson.loads(line), now
 
 
-def watch_query(version: str) -> str:
+def watch_target(namespace: str, tenants: str) -> str:
+    """Return what is watched, without where to begin."""
+    selector = f"&labelSelector={quote(f'{NAMESPACE_LABEL}={tenants}')}" if tenants else ""
+    query = f"watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}"
+    return f"{PODS.path(namespace)}?{query}{selector}"
+
+
+def start_of(version: str) -> str:
     """Return the query that goes on from a version, or begins with what there is and a bookmark after it."""
-    since = f"resourceVersion={version}" if version else "sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
-    return f"watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&{since}"
+    return f"resourceVersion={version}" if version else "sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
 
 
 async def until(what: str, is_so: Callable[[], bool], within: float) -> None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import BenchmarkError, cpu_seconds, started_at
+from benchmarks.processes import BenchmarkError, own_cpu_seconds, started_at
 from benchmarks.syncing.observer import Side
 from tests.support.clusters import Clusters, running_clusters
 from vgateway.local.addresses import OPERATIONS_PORT
 
+CLUSTER = "bench"
 KWOK_NODES = 20
 READY_WITHIN = 120.0
 POLL_SECONDS = 0.05
@@ -32,7 +33,7 @@ class Gateway:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time it has used."""
-        return cpu_seconds(self.pid)
+        return own_cpu_seconds(self.pid)
 
     def memory_kib(self) -> tuple[float, float]:
         """Return its resident memory, and its proportional share of what it has in common with others."""

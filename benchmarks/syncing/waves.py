@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import own_cpu_seconds
 from benchmarks.syncing.objects import DEPLOYMENTS, PODS, REPLICA_SETS, Load
 from benchmarks.syncing.observer import LOOK_SECONDS, Side, until
 from benchmarks.syncing.place import Gateway
@@ -39,8 +39,8 @@ class Wave:
     """What a wave took; per pod, and CPU in milliseconds."""
 
     pods_per_s: float
-    create_to_host: Delays
     all_cpu_ms: float
+    create_to_host: Delays | None = None
     running_back: Delays | None = None
     cpu_ms: float = 0.0
     host_writes: float = 0.0
@@ -62,11 +62,10 @@ async def direct_wave(host: Side, load: Load, pids: Sequence[int]) -> Wave:
     await prepare(host, load.namespace)
     async with host.following(load.namespace) as hosts:
         async with _all_cpu(pids) as used:
-            begun = await _created(host, load, hosts)
+            begun = await created(host, load, hosts)
             await until("running on the host", lambda: len(hosts.running) >= load.pods, DONE_WITHIN)
         await clear(host, load, hosts)
-    sent = dict.fromkeys(hosts.seen, begun)
-    return Wave(_rate(load, begun, hosts), Delays.of(delays(sent, hosts.seen)), used[0] / load.pods * 1000)
+    return Wave(_rate(load, begun, hosts), used[0] / load.pods * 1000)
 
 
 async def synced_wave(
@@ -74,19 +73,19 @@ async def synced_wave(
 ) -> Wave:
     """Create the objects in the virtual cluster and see them run; they are there afterwards (``clear`` ends them)."""
     await prepare(virtual, load.namespace)
-    async with virtual.following(load.namespace) as virtuals, host.following(host_namespace) as hosts:
+    async with virtual.following(load.namespace) as virtuals, host.following(host_namespace, load.namespace) as hosts:
         before = await _written(virtual, host)
         cpu = gateway.cpu_seconds()
         async with _all_cpu(pids) as used:
-            begun = await _created(virtual, load, hosts)
+            begun = await created(virtual, load, hosts)
             await until("running for the tenant", lambda: len(virtuals.running) >= load.pods, DONE_WITHIN)
         await asyncio.to_thread(gateway.settle)
         cpu = gateway.cpu_seconds() - cpu
         after = await _written(virtual, host)
     wave = Wave(
         _rate(load, begun, hosts),
-        Delays.of(delays(virtuals.seen, hosts.seen)),
         used[0] / load.pods * 1000,
+        Delays.of(delays(virtuals.seen, hosts.seen)),
         Delays.of(delays(hosts.running, virtuals.running)),
         cpu / load.pods * 1000,
     )
@@ -101,7 +100,7 @@ async def clear(side: Side, load: Load, *timelines: Timeline) -> None:
     await until("deleted", lambda: not any(timeline.there for timeline in timelines), DONE_WITHIN)
 
 
-async def _created(side: Side, load: Load, hosts: Timeline) -> float:
+async def created(side: Side, load: Load, hosts: Timeline) -> float:
     """Create the objects and wait until the host has every pod; return when that began."""
     begun = asyncio.get_running_loop().time()
     await side.create(load.path, load.bodies())
@@ -122,6 +121,6 @@ async def _written(virtual: Side, host: Side) -> tuple[Counter[Write], ...]:
 async def _all_cpu(pids: Sequence[int]) -> AsyncIterator[list[float]]:
     """Give a list that holds, after the body, the CPU seconds of the clusters' programs and our own."""
     used: list[float] = []
-    before = sum(map(cpu_seconds, pids)) + time.process_time()
+    before = sum(map(own_cpu_seconds, pids)) + time.process_time()
     yield used
-    used.append(sum(map(cpu_seconds, pids)) + time.process_time() - before)
+    used.append(sum(map(own_cpu_seconds, pids)) + time.process_time() - before)

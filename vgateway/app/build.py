@@ -1,5 +1,6 @@
 """Wires one virtual cluster's process; constructs everything and starts nothing."""
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -8,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, ProcessCollector
+from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, Gauge, ProcessCollector
 
 from vgateway.app.dns import CurrentDns, DnsFiles, dns_work
 from vgateway.app.operations import Explain, OperationsServer
@@ -142,6 +143,8 @@ def process_registry() -> CollectorRegistry:
     ProcessCollector(registry=registry)
     registry.register(PLATFORM_COLLECTOR)
     registry.register(GC_COLLECTOR)
+    tasks = Gauge("vgateway_tasks", "Tasks of the event loop: what grows without end is lost.", registry=registry)
+    tasks.set_function(lambda: len(asyncio.all_tasks()))
     return registry
 
 
