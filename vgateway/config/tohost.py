@@ -71,10 +71,10 @@ class ToHost(Section):
     """The host's network enforces the tenant's NetworkPolicies on its pods."""
     namespaces: NotYet = NotYet()
     """Not supported yet: everything lives in one host namespace."""
-    resource_claims: NotYet = NotYet()
-    """Not supported yet."""
-    resource_claim_templates: NotYet = NotYet()
-    """Not supported yet."""
+    resource_claims: Switch = Switch()
+    """Pods may claim devices of the host's (dynamic resource allocation); it needs Kubernetes 1.34 on both sides."""
+    resource_claim_templates: Switch = Switch()
+    """Copies of the templates for tools of the host; claims are made of them in the virtual cluster anyway."""
     gateway_api: NotYet = NotYet()
     """Not supported yet."""
     custom_resources: Mapping[ResourceName, CustomResource] = {}

@@ -48,6 +48,7 @@ from vgateway.syncer.kinds.persistentvolume import BoundClaimKind, VolumeKind
 from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.replica import replicas
 from vgateway.syncer.kinds.replica.copies import Replication
+from vgateway.syncer.kinds.resourceclaim import ClaimTemplateKind, ResourceClaimKind
 from vgateway.syncer.kinds.rootca import RootCaKind
 from vgateway.syncer.kinds.secret import SecretKind
 from vgateway.syncer.kinds.service import ServiceKind
@@ -80,6 +81,8 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
     "service_accounts": (ServiceAccountKind,),
     "volume_snapshots": (SnapshotKind,),
     "volume_snapshot_contents": (BoundSnapshotKind, ContentKind, ShownContentKind),
+    "resource_claims": (ResourceClaimKind,),
+    "resource_claim_templates": (ClaimTemplateKind,),
     "ingresses": (IngressKind,),
     "network_policies": (NetworkPolicyKind,),
 }
@@ -145,7 +148,7 @@ def _made(offer: Offer, switch: Section, others: Iterable[Kind], sync: Sync) -> 
         twins = [kind.resource for kind in others if isinstance(kind, SyncedKind)]
         return offer(resource for resource in twins if resource.namespaced)
     if issubclass(offer, PodKind):
-        return offer(accounts=sync.to_host.service_accounts.enabled)
+        return offer(accounts=sync.to_host.service_accounts.enabled, claims=sync.to_host.resource_claims.enabled)
     if issubclass(offer, REFERRED):
         return offer(referrers(others))
     return offer()

@@ -1,4 +1,4 @@
-"""Which ConfigMaps and Secrets a tenant's objects refer to, and so which of them the host needs."""
+"""Which ConfigMaps, Secrets and claims for devices a tenant's objects refer to, and so which the host needs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from vgateway.kube.objects import Obj, Resource, VirtualKey, VirtualObj, annotations, get_path
 from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kind import Hint, Index, Side, Wake
-from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS
+from vgateway.syncer.resources import CONFIGMAPS, PODS, RESOURCECLAIMS, SECRETS
 from vgateway.syncer.view import BY_REFERENCE, View
 
 FORCE_SYNC = f"{PREFIX}/force-sync"
@@ -28,15 +28,27 @@ Reference = tuple[Resource, str]
 
 
 def references(pod: Mapping[str, Any]) -> set[Reference]:
-    """Return every ConfigMap and Secret that a pod names, optional ones too."""
+    """Return every ConfigMap, Secret and claim that a pod names, optional ones too."""
     spec = pod.get("spec") or {}
     found = {(SECRETS, ref["name"]) for ref in spec.get("imagePullSecrets") or () if ref.get("name")}
+    found.update((RESOURCECLAIMS, claim) for _, claim in claims_of(pod) if claim)
     for volume in spec.get("volumes") or ():
         found.update(_of_volume(volume))
     for name in CONTAINER_LISTS:
         for container in spec.get(name) or ():
             found.update(_of_container(container))
     return found
+
+
+def claims_of(pod: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield (entry, claim) of a pod; a claim is None until it is made of its template, and "" where none is needed."""
+    made = {one["name"]: one for one in get_path(pod, "status.resourceClaimStatuses") or ()}
+    for entry in get_path(pod, "spec.resourceClaims") or ():
+        if entry.get("resourceClaimName"):
+            yield entry["name"], entry["resourceClaimName"]
+        else:
+            status = made.get(entry["name"])
+            yield entry["name"], None if status is None else status.get("resourceClaimName") or ""
 
 
 def _of_volume(volume: Mapping[str, Any]) -> Iterator[Reference]:

@@ -67,9 +67,10 @@ class PodKind(SyncedKind):
     resource = PODS
     owners = POD_OWNERS
 
-    def __init__(self, *, accounts: bool = False) -> None:
-        """Take note whether pods run under copies of their own ServiceAccounts."""
-        self.also_wakes = (Wake(Side.VIRTUAL, NAMESPACES, _pods_of_namespace), *needs_wakes(accounts=accounts))
+    def __init__(self, *, accounts: bool = False, claims: bool = False) -> None:
+        """Take note whether pods run under copies of their own ServiceAccounts, and may claim the host's devices."""
+        needs = needs_wakes(accounts=accounts, claims=claims)
+        self.also_wakes = (Wake(Side.VIRTUAL, NAMESPACES, _pods_of_namespace), *needs)
 
     @property
     def reads(self) -> tuple[Source, ...]:

@@ -18,10 +18,10 @@ from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import Hint, Side, Wake, delete_host, namesakes
 from vgateway.syncer.kinds.pod.classes import class_limits
 from vgateway.syncer.kinds.pod.dns import CLUSTER_DNS, lacks_dns
-from vgateway.syncer.kinds.references import index_value, references
+from vgateway.syncer.kinds.references import claims_of, index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.kinds.wording import words_about
-from vgateway.syncer.resources import CONFIGMAPS, PODS, SECRETS, SERVICEACCOUNTS, SERVICES
+from vgateway.syncer.resources import CONFIGMAPS, PODS, RESOURCECLAIMS, SECRETS, SERVICEACCOUNTS, SERVICES
 from vgateway.syncer.steps import IssueTokens, Requeue, Step, Tell
 from vgateway.syncer.tokens import renewal_due, secret_without_tokens, token_owner, token_secret_key, token_wants
 from vgateway.syncer.view import BY_REFERENCE, BY_WAITING, View
@@ -47,6 +47,10 @@ def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
     for resource, name in sorted(references(virtual), key=lambda one: (one[0].plural, one[1])):
         if _crosses(resource, name, view) and _on_its_way(resource, VirtualKey(namespace, name), view):
             yield f"the {resource.kind} {name} has no copy on the host yet"
+    if view.settings.sync.to_host.resource_claims.enabled:
+        for entry, claim in claims_of(virtual):
+            if claim is None:
+                yield f"the claim {entry} has not been made of its template yet"
     account = VirtualKey(namespace, virtual["spec"].get("serviceAccountName") or "default")
     if view.settings.sync.to_host.service_accounts.enabled and _on_its_way(SERVICEACCOUNTS, account, view):
         yield f"the ServiceAccount {account.name} has no copy on the host yet"
@@ -70,6 +74,8 @@ def _crosses(resource: Resource, name: str, view: View) -> bool:
     to_host = view.settings.sync.to_host
     if resource is CONFIGMAPS:
         return to_host.config_maps.enabled or name == ROOT_CA
+    if resource is RESOURCECLAIMS:
+        return to_host.resource_claims.enabled
     return to_host.secrets.enabled or resource is not SECRETS
 
 
@@ -85,9 +91,10 @@ def _on_its_way(resource: Resource, key: VirtualKey, view: View) -> bool:
     return owner_of(view.names, resource, there) != key
 
 
-def needs_wakes(*, accounts: bool) -> tuple[Wake, ...]:
-    """Return what wakes pods that wait, and pods whose tokens change; ``accounts`` says that ServiceAccounts cross."""
+def needs_wakes(*, accounts: bool, claims: bool) -> tuple[Wake, ...]:
+    """Return what wakes pods that wait, and pods whose tokens change; ServiceAccounts and claims may cross or not."""
     return (
+        *((Wake(Side.HOST, RESOURCECLAIMS, _referring(RESOURCECLAIMS)),) if claims else ()),
         *((Wake(Side.HOST, SERVICEACCOUNTS, _waiting_for_account),) if accounts else ()),
         Wake(Side.HOST, CONFIGMAPS, _referring(CONFIGMAPS)),
         Wake(Side.HOST, SECRETS, _referring(SECRETS)),

@@ -5,6 +5,7 @@ from typing import Any
 
 from vgateway.kube.objects import Obj, VirtualObj
 from vgateway.syncer.kinds.pod.classes import host_classes
+from vgateway.syncer.kinds.pod.devices import host_claims, host_devices
 from vgateway.syncer.kinds.pod.dns import host_dns, host_names
 from vgateway.syncer.kinds.pod.env import host_environment, pod_variables
 from vgateway.syncer.kinds.pod.scheduling import host_scheduling, host_tolerations
@@ -49,6 +50,8 @@ def host_spec(virtual: VirtualObj, view: View) -> Obj:
         spec["volumes"] = volumes
     if secrets := own.get("imagePullSecrets"):
         spec["imagePullSecrets"] = [_pull_secret(secret, virtual, view) for secret in secrets]
+    if own.get("resourceClaims"):
+        spec["resourceClaims"] = host_claims(virtual, view)
     if tolerations := host_tolerations(own.get("tolerations") or (), view):
         spec["tolerations"] = tolerations
     if (resources := own.get("resources")) and view.settings.host_is_at_least(POD_RESOURCES_SINCE):
@@ -59,7 +62,8 @@ def host_spec(virtual: VirtualObj, view: View) -> Obj:
 
 def host_container(container: Mapping[str, Any], virtual: VirtualObj, services: Mapping[str, str], view: View) -> Obj:
     """Translate one container."""
-    return {**container, **host_image(container, view), **host_environment(container, virtual, services, view)}
+    environment = host_environment(container, virtual, services, view)
+    return {**container, **host_image(container, view), **environment, **host_devices(container, virtual)}
 
 
 def host_image(container: Mapping[str, Any], view: View) -> Obj:

@@ -34,7 +34,13 @@ HOST_CONDITIONS = frozenset(
 )
 TERMINAL = ("Succeeded", "Failed")
 # Fields of the tenant's status that the host's must not replace or drop.
-VIRTUAL_FIELDS = ("qosClass", "observedGeneration", "nominatedNodeName")
+VIRTUAL_FIELDS = (
+    "qosClass",
+    "observedGeneration",
+    "nominatedNodeName",
+    "resourceClaimStatuses",
+    "extendedResourceClaimStatus",
+)
 
 
 def report(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
