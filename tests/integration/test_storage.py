@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -289,8 +290,10 @@ def snapshots(stored: Kubectl, host: Kubectl) -> Iterator[Kubectl]:
         snapshot_definition("volumesnapshotcontents", "VolumeSnapshotContent", "Cluster"),
     ]
     names = [f"crd/{one['metadata']['name']}" for one in definitions]
+    host.apply(*definitions)
+    # The tenant gets them from there.
     for side in (host, stored):
-        side.apply(*definitions)
+        eventually(partial(side.run, "get", *names), lambda done: done.returncode == 0)
         side.ok("wait", *names, "--for=condition=Established", "--timeout=60s")
     yield stored
     host.run("delete", *names)
@@ -424,6 +427,5 @@ def test_the_tenant_sees_the_drivers_of_its_nodes_and_the_space_that_they_have_l
         host.run("delete", "csidriver", f"{tag}.example.io")
         host.run("delete", "csistoragecapacity", "-n", "default", tag, f"{tag}-far")
     eventually(lambda: stored.ok(*left), lambda said: not said)
-    stored.ok("delete", "pod", "user", "-n", place)
-    # The node goes with its last pod, and with it what is said of its drivers.
-    eventually(lambda: stored.run("get", "csinode", "node-1").returncode, lambda code: code != 0)
+    stored.ok("delete", "csinode", "node-1")
+    eventually(lambda: stored.run("get", "csinode", "node-1").returncode, lambda code: code == 0)

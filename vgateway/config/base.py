@@ -23,6 +23,7 @@ def _https(url: str) -> str:
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 DnsLabel = Annotated[str, Field(pattern=DNS_LABEL, max_length=63)]
+ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$")]
 NameOrEmpty = Annotated[str, Field(pattern=NAME_OR_EMPTY, max_length=253)]
 
 

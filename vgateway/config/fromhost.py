@@ -1,11 +1,11 @@
 """``sync.fromHost``: what of the host's the tenant may see, under the same names and never to change it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field, model_validator
 
-from vgateway.config.base import NotYet, On, Section, Switch
+from vgateway.config.base import DNS_LABEL, NotYet, On, ResourceName, Section, Switch
 from vgateway.config.byname import NameRule, name_rules
 from vgateway.config.patches import Patches
 
@@ -74,6 +74,33 @@ class Automatic(Section):
     """Fields that the tenant sees with another value; applied in their order."""
 
 
+class FromCustomResource(Mapped):
+    """A custom resource of the host's whose objects the tenant may read; its definition is copied too.
+
+    ``version`` and ``kind`` are beyond vcluster.yaml, which needs cluster-wide discovery instead.
+    """
+
+    kind: Annotated[str, Field(min_length=1)]
+    """The kind of its objects, ``ClusterIssuer`` for example."""
+    version: Annotated[str, Field(pattern=DNS_LABEL)] = "v1"
+    """The version that is read on the host and written for the tenant."""
+    scope: Literal["Namespaced", "Cluster"] = "Namespaced"
+    """``Cluster`` shows objects under their own names and needs to read all of them; else ``mappings`` say which."""
+    selector: LabelSelector = LabelSelector()
+    """Of a resource of the whole cluster, the tenant sees the objects that carry these labels."""
+
+    @model_validator(mode="after")
+    def _by_scope(self) -> Self:
+        cluster, mapped = self.scope == "Cluster", bool(self.mappings.by_name)
+        if cluster and mapped:
+            raise ValueError("mappings are of namespaced objects: with scope Cluster names stay as they are")
+        if self.enabled and not cluster and not mapped:
+            raise ValueError("mappings.byName must say which objects are shown")
+        if not cluster and self.selector != LabelSelector():
+            raise ValueError("selector is for scope Cluster: mappings.byName says which objects are shown")
+        return self
+
+
 class FromHost(Section):
     """From the host to the virtual cluster."""
 
@@ -107,5 +134,5 @@ class FromHost(Section):
     """Not supported yet."""
     device_classes: Classes = Classes()
     """The tenant sees the host's classes of devices and may claim some by them; needs to read them on the host."""
-    custom_resources: NotYet = NotYet()
-    """Not supported yet."""
+    custom_resources: Mapping[ResourceName, FromCustomResource] = {}
+    """By ``plural.group``: the definition and the chosen objects are copied from the host to the tenant."""

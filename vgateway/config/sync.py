@@ -24,6 +24,13 @@ class Sync(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_side(self) -> Self:
+        both = sorted({*self.to_host.custom_resources} & {*self.from_host.custom_resources})
+        if both:
+            raise ValueError(f"{both[0]}: either toHost.customResources or fromHost.customResources brings it")
+        return self
+
+    @model_validator(mode="after")
     def _not_alone(self) -> Self:
         for name, behind in (
             ("persistent_volumes", "persistent_volume_claims"),

@@ -5,10 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vgateway.config.base import DNS_LABEL, NotYet, On, Section, Switch
+from vgateway.config.base import DNS_LABEL, NotYet, On, ResourceName, Section, Switch
 from vgateway.config.pods import Pods
-
-ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$")]
 
 
 class Selected(On):
@@ -58,7 +56,10 @@ class ToHost(Section):
     volume_snapshots: Switch = Switch()
     """Snapshots of the tenant's claims are taken on the host; it needs the snapshot controller there."""
     volume_snapshot_contents: Switch = Switch()
-    """The tenant may make contents by hand and sees those of its snapshots; needs rights on all of the host's."""
+    """The tenant may make contents by hand and sees those of its snapshots; needs rights on all of the host's.
+
+    Both resources' definitions are copied from the host.
+    """
     pod_disruption_budgets: Switch = Switch()
     """Drains of host nodes respect the tenant's budgets."""
     service_accounts: Switch = Switch()

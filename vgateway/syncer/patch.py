@@ -60,3 +60,12 @@ def cover(have: Mapping[str, Any], want: Mapping[str, Any]) -> Obj:
         elif now != value:
             patch[name] = value
     return patch
+
+
+NOT_CONTENT = ("apiVersion", "kind", "metadata", "status")
+
+
+def content_patch(have: Mapping[str, Any], want: Mapping[str, Any]) -> Obj:
+    """Return the merge patch that makes everything but metadata and status what it should be, and nothing more."""
+    ours, theirs = ({k: v for k, v in one.items() if k not in NOT_CONTENT} for one in (have, want))
+    return merge_diff(ours, theirs)

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from vgateway.config.base import NotYet, Section
+from vgateway.config.fromhost import FromCustomResource
 from vgateway.config.model import Config
 from vgateway.config.networking import ProxyKubelets
 from vgateway.config.policies import Policies
@@ -38,7 +39,7 @@ from vgateway.syncer.kinds.imported import (
 )
 from vgateway.syncer.kinds.ingress import IngressKind
 from vgateway.syncer.kinds.kubernetes import KubernetesServiceKind
-from vgateway.syncer.kinds.mapped import MAPPED_CONFIGMAPS, MAPPED_SECRETS, MappedKind
+from vgateway.syncer.kinds.mapped import MAPPED_CONFIGMAPS, MAPPED_SECRETS, MappedKind, Maps
 from vgateway.syncer.kinds.namespace import PodSecurityKind
 from vgateway.syncer.kinds.networkpolicy import NetworkPolicyKind
 from vgateway.syncer.kinds.node import NodeKind
@@ -56,11 +57,12 @@ from vgateway.syncer.kinds.serviceaccount import ServiceAccountKind
 from vgateway.syncer.kinds.shown import ShownContentKind, ShownVolumeKind
 from vgateway.syncer.kinds.snapshot import BoundSnapshotKind, ContentKind, SnapshotKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
+from vgateway.syncer.resources import SNAPSHOTCLASSES, SNAPSHOTCONTENTS, SNAPSHOTS
 from vgateway.syncer.rules import pull
 from vgateway.syncer.view import Place
 
-# A kind, or which of the host's resources are shown to the tenant.
-Offer = type[Kind] | Imports
+# A kind, which of the host's resources are shown to the tenant, or a custom resource that is defined by the host.
+Offer = type[Kind] | Imports | Resource
 
 # What every virtual cluster needs, whatever is switched.
 ALWAYS: tuple[Offer, ...] = (RootCaKind, KubernetesServiceKind, KubernetesEndpointsKind, KubernetesSliceKind, NodeKind)
@@ -80,7 +82,7 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
     "storage_classes": (StorageClassKind,),
     "service_accounts": (ServiceAccountKind,),
     "volume_snapshots": (SnapshotKind,),
-    "volume_snapshot_contents": (BoundSnapshotKind, ContentKind, ShownContentKind),
+    "volume_snapshot_contents": (SNAPSHOTS, SNAPSHOTCONTENTS, BoundSnapshotKind, ContentKind, ShownContentKind),
     "resource_claims": (ResourceClaimKind,),
     "resource_claim_templates": (ClaimTemplateKind,),
     "ingresses": (IngressKind,),
@@ -98,7 +100,7 @@ FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
     "priority_classes": (PRIORITY_CLASSES,),
     "runtime_classes": (RUNTIME_CLASSES,),
     "storage_classes": (STORAGE_CLASSES,),
-    "volume_snapshot_classes": (SNAPSHOT_CLASSES,),
+    "volume_snapshot_classes": (SNAPSHOTCLASSES, SNAPSHOT_CLASSES),
 }
 # Kinds that are told who refers to their objects.
 REFERRED = (SecretKind, ConfigMapKind)
@@ -140,6 +142,8 @@ def _order(one: tuple[str, str, Section, Mapping[str, tuple[Offer, ...]]]) -> tu
 def _made(offer: Offer, switch: Section, others: Iterable[Kind], sync: Sync) -> Kind:
     found = getattr(switch, "selector", None)
     selector = found.model_dump(by_alias=True, exclude_defaults=True) if found else None
+    if isinstance(offer, Resource):
+        return DefinitionKind(offer)
     if isinstance(offer, Imports):
         return ImportedKind(offer, selector)
     if issubclass(offer, CapacityKind):
@@ -167,7 +171,8 @@ def _patched(
         if replaced.name == kind.name:
             kind.patches = replaced.patches
             return kind
-    if declared and isinstance(kind, SyncedKind if to is Side.HOST else DerivedKind):
+    meant = isinstance(kind, SyncedKind if to is Side.HOST else DerivedKind) and not isinstance(kind, DefinitionKind)
+    if declared and meant:
         kind.patches = compiled(path, declared, to, engine)
     return kind
 
@@ -190,6 +195,19 @@ def mapped(sync: Sync, engine: Callable[[], JavaScript]) -> Iterator[Kind]:
     yield _patched(shown, "sync.fromHost.configMaps", config_maps, engine)
     shown = MappedKind(MAPPED_SECRETS, secrets.name_rules)
     yield _patched(shown, "sync.fromHost.secrets", secrets, engine)
+    for name, custom in sync.from_host.custom_resources.items():
+        plural, _, group = name.partition(".")
+        resource = Resource(group, custom.version, plural, custom.kind, custom.scope == "Namespaced")
+        if custom.enabled:
+            yield DefinitionKind(resource)
+            yield _patched(_shown(resource, custom), f"sync.fromHost.customResources.{name}", custom, engine)
+
+
+def _shown(resource: Resource, custom: FromCustomResource) -> Kind:
+    if resource.namespaced:
+        return MappedKind(Maps(resource, status=True, may_lack=True), custom.name_rules)
+    selector = custom.selector.model_dump(by_alias=True, exclude_defaults=True)
+    return ImportedKind(Imports(resource, may_lack=True, whole=True), selector)
 
 
 def replicated(services: ReplicateServices) -> Iterator[Kind]:

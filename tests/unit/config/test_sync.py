@@ -54,6 +54,13 @@ def test_what_asks_for_nothing_or_is_done_already_is_accepted(side: str, given: 
         ),
         pytest.param(
             "fromHost",
+            {"customResources": {"a.b": {"enabled": True, "kind": "A"}}},
+            "sync.fromHost.customResources.a.b: mappings.byName must say which objects are shown, "
+            "not {'enabled': True, 'kind': 'A'}",
+            id="custom resources of no place",
+        ),
+        pytest.param(
+            "fromHost",
             {"secrets": {"mappings": {"byName": {"a/*": "b/c"}}}},
             "sync.fromHost.secrets.mappings.byName: 'a/*' and 'b/c': both or neither must mean a whole namespace, "
             "not {'a/*': 'b/c'}",
@@ -120,3 +127,22 @@ def test_classes_go_one_way_only() -> None:
 def test_what_stands_behind_a_kind_does_not_cross_without_it(on: str, off: str) -> None:
     (line,) = problems_of(sync(toHost={on: {"enabled": True}, off: {"enabled": False}}))
     assert line.startswith(f"sync: toHost.{on} needs toHost.{off}")
+
+
+def test_a_custom_resource_crosses_one_way_only() -> None:
+    custom = {"a.b": {"enabled": True, "kind": "A"}}
+    shown = {"a.b": {"enabled": True, "kind": "A", "scope": "Cluster"}}
+    (line,) = problems_of(sync(toHost={"customResources": custom}, fromHost={"customResources": shown}))
+    assert line.startswith("sync: a.b: either toHost.customResources or fromHost.customResources brings it")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"scope": "Cluster", "mappings": {"byName": {"a/*": "b/*"}}}, "mappings are of namespaced objects"),
+        ({"mappings": {"byName": {"a/*": "b/*"}}, "selector": {"matchLabels": {"a": "b"}}}, "selector is for scope"),
+    ],
+)
+def test_what_is_meant_for_the_other_scope_is_refused(given: Mapping[str, Any], words: str) -> None:
+    (line,) = problems_of(sync(fromHost={"customResources": {"a.b": {"enabled": True, "kind": "A", **given}}}))
+    assert words in line

@@ -7,8 +7,12 @@ from vgateway.config.load import parse_config
 from vgateway.config.tohost import ToHost
 from vgateway.errors import ConfigError
 from vgateway.syncer.kind import Side
+from vgateway.syncer.kinds.claim import ClaimKind
 from vgateway.syncer.kinds.dns import DNS_KINDS
-from vgateway.syncer.registry import KINDS, TO_HOST, host_cluster_rules, host_role_rules, kinds_for
+from vgateway.syncer.kinds.persistentvolume import BoundClaimKind, VolumeKind
+from vgateway.syncer.kinds.shown import ShownVolumeKind
+from vgateway.syncer.kinds.volume import FakeVolumeKind
+from vgateway.syncer.registry import KINDS, TO_HOST, host_cluster_rules, host_place_rules, host_role_rules, kinds_for
 from vgateway.syncer.resources import CONFIGMAPS, SECRETS, SERVICES
 from vgateway.syncer.sources import all_sources
 
@@ -93,3 +97,23 @@ def test_the_same_class_both_ways_is_refused_and_one_way_needs_a_cluster_role() 
     (rule,) = host_cluster_rules(kinds)
     assert rule["resources"] == ["priorityclasses"]
     assert "create" in rule["verbs"]
+
+
+def test_custom_resources_of_the_host_need_their_definitions_and_no_more_than_what_is_shown() -> None:
+    custom = {
+        "issuers.example.io": {"enabled": True, "kind": "Issuer", "scope": "Cluster"},
+        "recipes.example.io": {"enabled": True, "kind": "Recipe", "mappings": {"byName": {"shared/pie": "a/pie"}}},
+    }
+    kinds = kinds_for(parse_config(document(sync={"fromHost": {"customResources": custom}})))
+    assert [rule["resources"] for rule in host_cluster_rules(kinds)] == [["customresourcedefinitions"], ["issuers"]]
+    (rule,) = host_place_rules(kinds)["shared"]
+    assert (rule["resources"], rule["resourceNames"]) == (["recipes"], ["pie"])
+    assert {rule["verbs"] == ["get", "list", "watch"] for rule in host_cluster_rules(kinds)} == {True}
+
+
+def test_real_volumes_take_the_place_of_looks() -> None:
+    kinds = kinds_for(parse_config(document(sync={"toHost": {"persistentVolumes": {"enabled": True}}})))
+    made = {type(kind) for kind in kinds}
+    assert {BoundClaimKind, VolumeKind, ShownVolumeKind} <= made
+    assert not {ClaimKind, FakeVolumeKind} & made
+    assert [rule["resources"] for rule in host_cluster_rules(kinds)] == [["persistentvolumes"]]

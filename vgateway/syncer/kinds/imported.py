@@ -13,6 +13,7 @@ from vgateway.syncer.kind import READ, DerivedKind, Rights, Side, Source, Wake, 
 from vgateway.syncer.kinds.event import FROM_HOST
 from vgateway.syncer.kinds.pod.scheduling import matches
 from vgateway.syncer.metadata import LAST_APPLIED
+from vgateway.syncer.patch import content_patch, merge_diff
 from vgateway.syncer.resources import (
     CSIDRIVERS,
     CSINODES,
@@ -32,13 +33,15 @@ class Imports:
     """What is particular to one resource: the fields that the API server lets nobody change.
 
     ``namesake`` is a resource of which the tenant must have an object of that name; a resource that ``may_lack`` may
-    be missing on either side.
+    be missing on either side. ``whole`` says that nothing but the host fills it, so that it is copied to the last
+    field, with its status.
     """
 
     resource: Resource
     fixed: tuple[str, ...] = ()
     may_lack: bool = False
     namesake: Resource | None = None
+    whole: bool = False
 
 
 STORAGE_CLASSES = Imports(STORAGECLASSES, ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"))
@@ -86,7 +89,16 @@ class ImportedKind(DerivedKind):
         also = self._imports.namesake
         if host is None or not matches(self._selector, labels(host)) or (also and not view.on_virtual(also, key)):
             return None
-        return imported(host)
+        status = {"status": host["status"]} if self._imports.whole and host.get("status") else {}
+        return {**imported(host), **status}
+
+    def difference(self, have: Obj, want: Obj) -> Obj:
+        """Return what makes it right; of what is copied whole also what the host dropped."""
+        if not self._imports.whole:
+            return super().difference(have, want)
+        patch = content_patch(have, want) | super().difference(have, {"metadata": want["metadata"]})
+        status = merge_diff(have.get("status") or {}, want.get("status") or {})
+        return patch | ({"status": status} if status else {})
 
     def managed(self, obj: Obj, view: View) -> bool:
         """Only what came from the host."""

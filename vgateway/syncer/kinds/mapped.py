@@ -7,7 +7,6 @@ tenant made under such a name is left alone. A copy whose rule is gone goes too,
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from vgateway.config.byname import NameRule
 from vgateway.kube.names import Names
@@ -18,14 +17,13 @@ from vgateway.syncer.kinds.event import FROM_HOST
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.kinds.secret import SERVICE_ACCOUNT_TOKEN
 from vgateway.syncer.metadata import LAST_APPLIED, MANAGED_ANNOTATIONS, MANAGED_LABELS, bookkeeping, metadata_patch
-from vgateway.syncer.patch import merge_diff
+from vgateway.syncer.patch import content_patch, merge_diff
 from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, SECRETS
 from vgateway.syncer.steps import CreateVirtual, Step, Tell
 from vgateway.syncer.view import Place, View
 
 # Says of which virtual cluster, and of which key there, an object is the copy: what somebody copies on is not ours.
 IMPORTED = f"{PREFIX}/object-imported"
-NOT_CONTENT = ("apiVersion", "kind", "metadata", "status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +199,6 @@ def place_of(rule: NameRule) -> Place:
 def proof(key: VirtualKey, names: Names) -> str:
     """Return what only the copy for this key of this virtual cluster says of itself."""
     return f"{names.cluster_marker} {key}"
-
-
-def content_patch(have: Mapping[str, Any], want: Mapping[str, Any]) -> Obj:
-    """Return the merge patch that makes everything but metadata and status what it should be, and nothing more."""
-    ours, theirs = ({k: v for k, v in one.items() if k not in NOT_CONTENT} for one in (have, want))
-    return merge_diff(ours, theirs)
 
 
 def is_kept_back(resource: Resource, rule: NameRule, host: HostObj, names: Names) -> bool:

@@ -3,10 +3,13 @@
 import pytest
 
 from tests.unit.syncer.world import World
-from vgateway.kube.objects import Obj, VirtualKey
+from vgateway.kube.objects import Obj, Resource, VirtualKey
+from vgateway.syncer.kinds.capacity import CapacityKind
 from vgateway.syncer.kinds.event import FROM_HOST
 from vgateway.syncer.kinds.imported import (
     CSI_DRIVERS,
+    CSI_NODES,
+    DEVICE_CLASSES,
     INGRESS_CLASSES,
     PRIORITY_CLASSES,
     RUNTIME_CLASSES,
@@ -15,10 +18,18 @@ from vgateway.syncer.kinds.imported import (
     ImportedKind,
     Imports,
 )
-from vgateway.syncer.resources import STORAGECLASSES
+from vgateway.syncer.resources import CAPACITIES, CSINODES, HOST_CAPACITIES, NODES, STORAGECLASSES
 from vgateway.syncer.steps import CreateVirtual, DeleteVirtual, PatchVirtual
 
-ALL = (STORAGE_CLASSES, PRIORITY_CLASSES, RUNTIME_CLASSES, INGRESS_CLASSES, CSI_DRIVERS, SNAPSHOT_CLASSES)
+ALL = (
+    STORAGE_CLASSES,
+    PRIORITY_CLASSES,
+    RUNTIME_CLASSES,
+    INGRESS_CLASSES,
+    CSI_DRIVERS,
+    SNAPSHOT_CLASSES,
+    DEVICE_CLASSES,
+)
 KIND = ImportedKind(STORAGE_CLASSES)
 KEY = VirtualKey("", "fast")
 
@@ -100,3 +111,49 @@ def test_each_only_reads_the_host_and_only_what_is_cluster_scoped(imports: Impor
     (rights,) = kind.host_rights.values()
     assert not kind.resource.namespaced
     assert rights == {"": ("get", "list", "watch")}
+
+
+def test_what_is_copied_whole_follows_the_host_to_the_last_field() -> None:
+    issuers = Resource("example.io", "v1", "issuers", "Issuer", namespaced=False)
+    kind, key, world = ImportedKind(Imports(issuers, whole=True)), VirtualKey("", "one"), World()
+    world.adopt(issuers)
+    issuer = {"apiVersion": "example.io/v1", "kind": "Issuer", "metadata": {"name": "one"}}
+    world.host[issuers].put(issuer | {"spec": {"a": 1, "b": 2}, "status": {"ready": True, "why": "x"}})
+    world.round(kind, key)
+    world.host[issuers].put(issuer | {"spec": {"a": 1}, "status": {"ready": True}})
+    content, status = world.round(kind, key)
+    assert isinstance(content, PatchVirtual)
+    assert content.patch == {"spec": {"b": None}}
+    assert isinstance(status, PatchVirtual)
+    assert status.patch == {"status": {"why": None}}
+    assert world.plan(kind, key) == []
+
+
+def test_the_drivers_of_a_node_are_shown_with_the_node() -> None:
+    kind, key, world = ImportedKind(CSI_NODES), VirtualKey("", "node-1"), World()
+    world.host[CSINODES].put({"metadata": {"name": "node-1"}, "spec": {"drivers": []}})
+    assert world.plan(kind, key) == []
+    world.virtual[NODES].put({"metadata": {"name": "node-1"}})
+    (made,) = world.round(kind, key)
+    assert isinstance(made, CreateVirtual)
+    world.virtual[NODES].by_key.clear()
+    (gone,) = world.plan(kind, key)
+    assert isinstance(gone, DeleteVirtual)
+
+
+def test_space_is_shown_for_the_tenants_nodes_and_goes_with_the_hosts() -> None:
+    kind, key, world = CapacityKind(), VirtualKey("driver", "c"), World()
+    topology = {"matchLabels": {"zone": "a"}}
+    world.host[HOST_CAPACITIES].put(
+        {"metadata": {"name": "c", "namespace": "driver"}, "storageClassName": "fast", "nodeTopology": topology}
+    )
+    assert world.plan(kind, key) == []
+    world.virtual[NODES].put({"metadata": {"name": "node-1", "labels": {"zone": "a"}}})
+    world.round(kind, key)
+    copy = world.virtual[CAPACITIES].get("kube-system", "c-x-driver")
+    assert copy is not None
+    assert copy["nodeTopology"] == topology
+    assert world.plan(kind, key) == []
+    world.host[HOST_CAPACITIES].by_key.clear()
+    (gone,) = world.plan(kind, key)
+    assert isinstance(gone, DeleteVirtual)
