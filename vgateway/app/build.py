@@ -26,6 +26,7 @@ from vgateway.kube.version import ServerVersion
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.directory import StoreDirectory
+from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.handler import KubeletHandler
 from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.nodes import Port, StoreNodes, shared_names
@@ -88,7 +89,10 @@ def build(config: Config, path: Path) -> Process:
     names = Names(gateway.name, gateway.namespace)
     directory = StoreDirectory(names, syncer.virtual_pods.store, syncer.host_pods.store, virtual_api, host_api)
     nodes = node_directory(config, names, syncer)
-    kubelet = kubelet_handler(directory, nodes, virtual_api, streams, KubeletMetrics(registry))
+    figures = HostFigures(
+        host_api, names.host_namespace, directory.residents, node_metrics=config.control_plane.kubelet.node_metrics
+    )
+    kubelet = kubelet_handler(directory, nodes, virtual_api, streams, figures, KubeletMetrics(registry))
     listeners = [
         front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
         kubelet_listener(config, kubelet, nodes),
@@ -227,12 +231,17 @@ def node_directory(config: Config, names: Names, syncer: Syncer) -> StoreNodes:
 
 
 def kubelet_handler(
-    directory: StoreDirectory, nodes: StoreNodes, virtual_api: ApiClient, host: Upstream, metrics: KubeletMetrics
+    directory: StoreDirectory,
+    nodes: StoreNodes,
+    virtual_api: ApiClient,
+    host: Upstream,
+    figures: HostFigures,
+    metrics: KubeletMetrics,
 ) -> KubeletHandler:
     """Wire the kubelet: the virtual cluster says who calls and what they may."""
     reviewer = Reviewer(virtual_api)
     authenticator = Authenticator(reviewer, peer_certificate)
-    return KubeletHandler(directory, nodes, authenticator, Authorizer(reviewer), host, metrics)
+    return KubeletHandler(directory, nodes, authenticator, Authorizer(reviewer), host, figures, metrics)
 
 
 def front_listener(config: Config, front: Front) -> Listener:

@@ -20,6 +20,8 @@ class Kubelet(Section):
     """Address to listen on."""
     port: Port = 10250
     """TCP port, advertised by every virtual node."""
+    node_metrics: bool = False
+    """``true`` shows the tenant how busy the host's nodes are, all tenants' load together; ``false`` only its pods."""
 
 
 class ControlPlane(Section):

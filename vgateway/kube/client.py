@@ -3,8 +3,8 @@
 Retries nothing: that is the list-watch's and the work queue's. Network failures and time-outs are ``Unavailable``.
 """
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ from vgateway.errors import Status, api_error, status_body
 from vgateway.kube.credentials import Credentials
 from vgateway.kube.metrics import KubeMetrics
 from vgateway.kube.objects import Obj, Resource
-from vgateway.kube.transport import CALL_SECONDS, Answer, Transport, unreachable
+from vgateway.kube.transport import CALL_SECONDS, Accept, Answer, Incoming, Transport, unreachable
 
 JSON = "application/json"
 # How long the server is asked to keep a watch; it ends cleanly then, and the next one goes on from there.
@@ -130,6 +130,17 @@ class ApiClient:
         if answer.code >= 300:
             raise failure(answer, self.side)
         return _decode(answer.body)
+
+    @asynccontextmanager
+    async def fetch(self, path: str, accept: Accept, *, idle_seconds: float) -> AsyncIterator[Incoming]:
+        """GET something long for a caller who reads it as it comes, whatever its code; see ``Transport.fetch``."""
+        code = 0
+        try:
+            async with self._transport.fetch(path, accept, idle_seconds=idle_seconds) as incoming:
+                code = incoming.code
+                yield incoming
+        finally:
+            self.metrics.called(self.side, "GET", code)
 
     async def watch(self, resource: Resource, namespace: str = "", **query: str) -> AsyncGenerator[Obj, None]:
         """Yield the events ``{"type", "object"}`` until the server ends the watch cleanly.

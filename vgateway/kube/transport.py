@@ -6,8 +6,8 @@ pod. Every failure to get an answer is ``Unavailable`` with a Status that names 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -39,6 +39,48 @@ class Answer:
     headers: Sequence[tuple[str, str]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """What a caller takes, as the two headers say it; each must be one line of ASCII."""
+
+    media: str = "application/json"
+    coding: str = "identity"
+
+    def __post_init__(self) -> None:
+        for value in (self.media, self.coding):
+            if not value.isascii() or not value.isprintable():
+                raise ValueError("not a header's value")
+
+
+JSON_AS_IT_IS = Accept()
+
+
+class Incoming:
+    """An answer whose head is there and whose body is being read; the server waits while nobody does."""
+
+    def __init__(self, connection: Connection, response: Response, side: str, idle_seconds: float) -> None:
+        assert response.head is not None
+        self.code = response.head.status
+        self._connection = connection
+        self._response = response
+        self._side = side
+        self._idle_seconds = idle_seconds
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value, "" without one; ``name`` is in small letters."""
+        return self._response.header(name) or ""
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it comes; ``Unavailable`` when it breaks off or says nothing for too long."""
+        while True:
+            with _reaching(self._side):
+                async with asyncio.timeout(self._idle_seconds):
+                    piece = await self._connection.more(self._response)
+            if not piece:
+                return
+            yield piece
+
+
 class Transport:
     """Connections to one API server, opened when they are needed."""
 
@@ -50,10 +92,7 @@ class Transport:
         self._host = place.hostname or ""
         self._port = place.port or (443 if credentials.ssl_context else 80)
         self._prefix = place.path
-        self._common = (
-            f" HTTP/1.1\r\nHost: {place.netloc}\r\nUser-Agent: vgateway/{__version__}\r\n"
-            "Accept: application/json\r\nAccept-Encoding: identity\r\n"
-        )
+        self._common = f" HTTP/1.1\r\nHost: {place.netloc}\r\nUser-Agent: vgateway/{__version__}\r\n"
         self._slots = asyncio.Semaphore(CALLS)
         self._idle: deque[Connection] = deque()  # the longest idle first
         self._open: set[Connection] = set()
@@ -116,6 +155,23 @@ class Transport:
             finally:
                 self._give_back(connection)
 
+    @asynccontextmanager
+    async def fetch(self, target: str, accept: Accept, *, idle_seconds: float) -> AsyncIterator["Incoming"]:
+        """GET for a caller who reads the body as it comes; within the body of ``with`` it is the caller who fails.
+
+        ``Unavailable`` when there is no answer in time, and by ``Incoming.pieces``.
+        """
+        request = self._request("GET", target, "", None, accept)
+        with _reaching(self._side):
+            connection = await self._take()
+        try:
+            with _reaching(self._side):
+                async with asyncio.timeout(self._call_seconds):
+                    response = await connection.begin(request)
+            yield Incoming(connection, response, self._side, idle_seconds)
+        finally:
+            self._give_back(connection)
+
     async def close(self) -> None:
         """Cut every connection; a later call opens new ones."""
         for connection in list(self._open):
@@ -124,13 +180,15 @@ class Transport:
         self._open.clear()
         self._idle.clear()
 
-    def _request(self, method: str, target: str, content_type: str, body: bytes | None) -> bytes:
+    def _request(
+        self, method: str, target: str, content_type: str, body: bytes | None, accept: Accept = JSON_AS_IT_IS
+    ) -> bytes:
         where, now = self._where(target), asyncio.get_running_loop().time()
         if now >= self._ask_again_at:
             self._authorization = self._credentials.authorization()
             self._ask_again_at = now + CREDENTIALS_SECONDS
         token = self._authorization
-        head = f"{method} {where}{self._common}"
+        head = f"{method} {where}{self._common}Accept: {accept.media}\r\nAccept-Encoding: {accept.coding}\r\n"
         if token is not None:
             head += f"Authorization: {token}\r\n"
         if body is None:

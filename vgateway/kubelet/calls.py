@@ -19,6 +19,12 @@ class Call(StrEnum):
 
     HEALTHZ = "healthz"
     PODS = "pods"
+    RUNNING_PODS = "runningpods"
+    METRICS = "metrics"
+    CADVISOR = "metrics/cadvisor"
+    RESOURCE = "metrics/resource"
+    PROBES = "metrics/probes"
+    SUMMARY = "stats/summary"
     LOGS = "containerLogs"
     EXEC = "exec"
     ATTACH = "attach"
@@ -29,6 +35,8 @@ class Call(StrEnum):
 
 # These open a connection into the pod: they need an upgrade, and ``create`` also where the method says ``get``.
 STREAMS = frozenset({Call.EXEC, Call.ATTACH, Call.PORT_FORWARD})
+# Pages about what the pods of a node use.
+PAGES = frozenset({Call.METRICS, Call.CADVISOR, Call.RESOURCE, Call.PROBES})
 VERBS: Mapping[str, str] = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 GET = ("GET",)
 POST = ("POST",)
@@ -44,7 +52,8 @@ class Refusal:
     message: str
 
 
-NOT_SERVED = Refusal(501, "virtual nodes do not serve this path")
+RUNS_BLIND = Refusal(501, "virtual nodes do not run commands this way; use exec, which has streams and an exit code")
+LEAVES_FILES = Refusal(501, "virtual nodes make no checkpoints: the archive would be left on the host's disk")
 SHOWS_HOST = Refusal(403, "this path would show the host's node, which is not the tenant's")
 NO_SUCH_PATH = Refusal(404, "a kubelet has no such path")
 
@@ -67,6 +76,9 @@ class Route:
 
 ROUTES = (
     Route("/healthz", GET, ("healthz", "proxy"), Call.HEALTHZ),
+    Route("/healthz/ping", GET, ("healthz", "proxy"), Call.HEALTHZ),
+    Route("/healthz/log", GET, ("healthz", "proxy"), Call.HEALTHZ),
+    Route("/healthz/syncloop", GET, ("healthz", "proxy"), Call.HEALTHZ),
     Route("/pods", GET, ("pods", "proxy"), Call.PODS),
     Route("/containerLogs/{namespace}/{pod}/{container}", GET, ("proxy",), Call.LOGS),
     Route("/exec/{namespace}/{pod}/{container}", EITHER, ("proxy",), Call.EXEC),
@@ -75,16 +87,17 @@ ROUTES = (
     Route("/attach/{namespace}/{pod}/{uid}/{container}", EITHER, ("proxy",), Call.ATTACH),
     Route("/portForward/{namespace}/{pod}", EITHER, ("proxy",), Call.PORT_FORWARD),
     Route("/portForward/{namespace}/{pod}/{uid}", EITHER, ("proxy",), Call.PORT_FORWARD),
-    Route("/run/{namespace}/{pod}/{container}", POST, ("proxy",), refusal=NOT_SERVED),
-    Route("/run/{namespace}/{pod}/{uid}/{container}", POST, ("proxy",), refusal=NOT_SERVED),
-    Route("/checkpoint/{namespace}/{pod}/{container}", POST, ("checkpoint",), refusal=NOT_SERVED),
-    Route("/runningpods/", GET, ("pods", "proxy"), refusal=NOT_SERVED),
-    Route("/runningpods", GET, ("pods", "proxy"), refusal=NOT_SERVED),
-    Route("/metrics", GET, ("metrics",), refusal=NOT_SERVED),
-    Route("/metrics/cadvisor", GET, ("metrics",), refusal=NOT_SERVED),
-    Route("/metrics/probes", GET, ("metrics",), refusal=NOT_SERVED),
-    Route("/metrics/resource", GET, ("metrics",), refusal=NOT_SERVED),
-    Route("/stats/summary", GET, ("stats",), refusal=NOT_SERVED),
+    Route("/run/{namespace}/{pod}/{container}", POST, ("proxy",), refusal=RUNS_BLIND),
+    Route("/run/{namespace}/{pod}/{uid}/{container}", POST, ("proxy",), refusal=RUNS_BLIND),
+    Route("/checkpoint/{namespace}/{pod}/{container}", POST, ("checkpoint",), refusal=LEAVES_FILES),
+    Route("/runningpods/", GET, ("pods", "proxy"), Call.RUNNING_PODS),
+    Route("/runningpods", GET, ("pods", "proxy"), Call.RUNNING_PODS),
+    Route("/metrics", GET, ("metrics",), Call.METRICS),
+    Route("/metrics/cadvisor", GET, ("metrics",), Call.CADVISOR),
+    Route("/metrics/probes", GET, ("metrics",), Call.PROBES),
+    Route("/metrics/resource", GET, ("metrics",), Call.RESOURCE),
+    Route("/metrics/slis", GET, ("metrics",), refusal=SHOWS_HOST),
+    Route("/stats/summary", GET, ("stats",), Call.SUMMARY),
     Route("/logs/", GET, ("log",), refusal=SHOWS_HOST),
     Route("/logs/*", GET, ("log",), refusal=SHOWS_HOST),
     Route("/configz", GET, ("configz", "proxy"), refusal=SHOWS_HOST),
@@ -94,6 +107,23 @@ ROUTES = (
     Route("/debug/*", ANY, ("proxy",), refusal=SHOWS_HOST),
     Route("/*", ANY, ("proxy",), Call.UNKNOWN, NO_SUCH_PATH),
 )
+
+
+ANSWERS: Mapping[Call, str] = {
+    Call.HEALTHZ: "ok",
+    Call.PODS: "the tenant's pods on the node, as the tenant has them",
+    Call.RUNNING_PODS: "names, UIDs and running containers of the tenant's pods on the node",
+    Call.LOGS: "the container's log, from the host",
+    Call.EXEC: "a stream to a process in the container, from the host",
+    Call.ATTACH: "a stream to the container's first process, from the host",
+    Call.PORT_FORWARD: "a stream to ports of the pod, from the host",
+    Call.METRICS: "series of the host's kubelet about the tenant's pods and volumes",
+    Call.CADVISOR: "series of the tenant's containers",
+    Call.RESOURCE: "CPU and memory of the tenant's containers and pods",
+    Call.PROBES: "results of the tenant's probes",
+    Call.SUMMARY: "usage of the tenant's pods and volumes, as JSON",
+}
+"""What is answered, for the documentation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +173,7 @@ def parse_call(method: str, path: str, query: str, *, is_upgrade: bool) -> Kubel
         raise GatewayError(400, "this path takes no upgrade")
     if route.call in STREAMS and not is_upgrade:
         raise GatewayError(400, "upgrade request required")
-    return KubeletCall(route.call, method, _demands(route, method), query, _target(values), route.refusal)
+    return KubeletCall(route.call, method, demands(route, method), query, _target(values), route.refusal)
 
 
 def _segments(path: str) -> list[str]:
@@ -191,7 +221,7 @@ def _target(values: Mapping[str, str]) -> PodTarget | None:
     return PodTarget(pod, values.get("uid", ""), values.get("container", ""))
 
 
-def _demands(route: Route, method: str) -> tuple[Demand, ...]:
+def demands(route: Route, method: str) -> tuple[Demand, ...]:
     """Ask for the method's verb; a stream takes ``create`` too, or a GET with an upgrade were a shell for readers."""
     verbs = dict.fromkeys([VERBS[method], *(["create"] if route.call in STREAMS else [])])
     return tuple(Demand(verb, route.subresources) for verb in verbs)

@@ -11,15 +11,15 @@ from typing import Protocol
 from vgateway.errors import ApiError, GatewayError, NotFound
 from vgateway.kube.client import ApiClient
 from vgateway.kube.names import Names
-from vgateway.kube.objects import HostObj, Obj, VirtualObj, uid, virtual_key
+from vgateway.kube.objects import HostKey, HostObj, Obj, VirtualKey, VirtualObj, uid, virtual_key
 from vgateway.kube.ownership import is_twin
 from vgateway.kube.store import Store
 from vgateway.kubelet.calls import PodTarget
+from vgateway.kubelet.residents import CONTAINER_LISTS, Census, Residents
 from vgateway.kubelet.rewrite import PODS
 
 LOOKUP_SECONDS = 5.0
 LOOKUPS = 16
-CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
 class PodDirectory(Protocol):
@@ -97,6 +97,20 @@ class StoreDirectory:
     def virtual_pods(self, node: str) -> Iterator[VirtualObj]:
         """Return the pods bound to a node, to any node for ""."""
         return (VirtualObj(pod) for pod in self._virtual_pods if node_of(pod) and node in {"", node_of(pod)})
+
+    def residents(self) -> Residents:
+        """Count who lives on the host now, for the time of one answer."""
+
+        def host_pod(key: HostKey) -> HostObj | None:
+            found = self._host_pods.get(key.namespace, key.name)
+            return None if found is None else HostObj(found)
+
+        def virtual_pod(key: VirtualKey) -> VirtualObj | None:
+            found = self._virtual_pods.get(key.namespace, key.name)
+            return None if found is None else VirtualObj(found)
+
+        keys = self._host_pods.keys
+        return Census(self._names, host_pod, virtual_pod, lambda: [HostKey(*key) for key in keys()])
 
     async def _best(
         self, store: Store, api: ApiClient, namespace: str, name: str, is_good: Callable[[Obj], bool]

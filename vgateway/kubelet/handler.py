@@ -13,12 +13,13 @@ import structlog
 from aiohttp import web
 
 from vgateway.errors import GatewayError
-from vgateway.kube.objects import VirtualObj, host_key, virtual_key
+from vgateway.kube.objects import VirtualObj, get_path, host_key, virtual_key
 from vgateway.kube.user import User
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.calls import Call, KubeletCall, parse_call
 from vgateway.kubelet.directory import PodDirectory, check_target, node_of
+from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.nodes import NodeDirectory
 from vgateway.kubelet.rewrite import PlainWords, Twins, host_request, wants_upgrade
@@ -41,6 +42,7 @@ class KubeletHandler:
         authenticator: Authenticator,
         authorizer: Authorizer,
         host: Upstream,
+        figures: HostFigures,
         metrics: KubeletMetrics,
     ) -> None:
         self._pods = pods
@@ -48,6 +50,7 @@ class KubeletHandler:
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._host = host
+        self._figures = figures
         self._metrics = metrics
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -73,7 +76,24 @@ class KubeletHandler:
         await self._authorizer.authorise(user, call, node)
         if call.refusal is not None:
             raise GatewayError(call.refusal.code, call.refusal.message)
-        return web.Response(text="ok") if call.call is Call.HEALTHZ else pod_list(self._pods.virtual_pods(node))
+        match call.call:
+            case Call.HEALTHZ:
+                return web.Response(text="ok")
+            case Call.PODS:
+                return pod_list(self._pods.virtual_pods(node))
+            case Call.RUNNING_PODS:
+                return pod_list(running_pods(self._pods.virtual_pods(node)))
+            case _:
+                return await self._figures.answer(request, call.call, self._one_node(node))
+
+    def _one_node(self, node: str) -> str:
+        """Return the node that is meant; where all share an address that is the one with pods, if there is one."""
+        if node:
+            return node
+        nodes = {node_of(pod) for pod in self._pods.virtual_pods(node)}
+        if len(nodes) == 1:
+            return nodes.pop()
+        raise GatewayError(404, which_node(len(nodes)))
 
     async def _stream(self, request: web.BaseRequest, user: User, call: KubeletCall, node: str) -> web.StreamResponse:
         try:
@@ -106,6 +126,27 @@ def read_call(request: web.BaseRequest) -> KubeletCall:
     """Read a request by the table of calls; the raw target counts, as the caller sent it."""
     path, _, query = request.raw_path.partition("?")
     return parse_call(request.method, path, query, is_upgrade=wants_upgrade(tuple(request.headers.items())))
+
+
+def which_node(nodes: int) -> str:
+    """Say why no node can be told from an address that is every node's."""
+    if not nodes:
+        return "no node runs a pod of this virtual cluster"
+    return (
+        f"{nodes} nodes share this address and it cannot be told which one is meant:"
+        " networking.advanced.proxyKubelets gives each an address of its own"
+    )
+
+
+def running_pods(pods: Iterator[VirtualObj]) -> Iterator[VirtualObj]:
+    """Return what ``/runningpods`` says of the pods that run: names, UIDs, and the containers that run."""
+    for pod in pods:
+        statuses = get_path(pod, "status.containerStatuses") or ()
+        running = [one for one in statuses if (one.get("state") or {}).get("running") is not None]
+        if running:
+            kept = {name: pod["metadata"].get(name) for name in ("name", "namespace", "uid")}
+            containers = [{"name": one["name"], "image": one.get("image", ""), "resources": {}} for one in running]
+            yield VirtualObj({"metadata": kept, "spec": {"containers": containers}, "status": {}})
 
 
 def pod_list(pods: Iterator[VirtualObj]) -> web.Response:

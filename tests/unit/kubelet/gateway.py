@@ -19,6 +19,7 @@ from vgateway.kube.store import Store
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.directory import StoreDirectory
+from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.handler import KubeletHandler
 from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.nodes import NodeDirectory, Port, StoreNodes
@@ -125,7 +126,7 @@ def serving(pods: Iterable[Obj]) -> Answer:
 
 @asynccontextmanager
 async def gateway(
-    directory: Path,
+    place: Path,
     host_answer: Answer,
     *,
     virtual: Sequence[Obj] = (),
@@ -133,7 +134,7 @@ async def gateway(
     nodes: NodeDirectory | None = None,
 ) -> AsyncIterator[Gateway]:
     """Run the listener around the body."""
-    authority = Authority(directory)
+    authority = Authority(place)
     served = authority.issue("node")
     registry = CollectorRegistry()
     async with AsyncExitStack() as stack:
@@ -147,12 +148,16 @@ async def gateway(
             "127.0.0.1", host_peer.port, authorization=lambda: "Bearer of-the-gateway", hop="host API server"
         )
         stack.callback(upstream.close)
+        directory = StoreDirectory(NAMES, stored(*virtual), stored(*host), sides[0], sides[1])
+        figures_api = client(host_peer, "host")
+        stack.push_async_callback(figures_api.close)
         handler = KubeletHandler(
-            StoreDirectory(NAMES, stored(*virtual), stored(*host), sides[0], sides[1]),
+            directory,
             nodes or StoreNodes(Port(NAMES, ("node",)), *(Store(one) for one in (NODES, SERVICES, SERVICES))),
             Authenticator(reviewer, peer_certificate),
             Authorizer(reviewer),
             upstream,
+            HostFigures(figures_api, NAMES.host_namespace, directory.residents),
             KubeletMetrics(registry),
         )
         tls = TlsFiles(served.certificate, served.key, authority.certificate)

@@ -55,12 +55,19 @@ class Peer:
     tunnelled: bytearray = field(default_factory=bytearray)
     unasked: bytearray = field(default_factory=bytearray)
     serving: set[asyncio.Task[Any]] = field(default_factory=set)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of answers that nobody has taken yet."""
+        return sum(writer.transport.get_write_buffer_size() for writer in self.writers)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer requests until the client leaves; after a 101 answer echo in capitals until it has ended."""
         task = asyncio.current_task()
         assert task is not None
         self.serving.add(task)
+        self.writers.append(writer)
         task.add_done_callback(self.serving.discard)
         try:
             while True:

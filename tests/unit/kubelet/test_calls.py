@@ -1,4 +1,5 @@
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -6,7 +7,18 @@ from hypothesis import strategies as st
 
 from vgateway.errors import GatewayError
 from vgateway.kube.objects import VirtualKey
-from vgateway.kubelet.calls import ROUTES, STREAMS, Call, Demand, KubeletCall, PodTarget, parse_call
+from vgateway.kubelet.calls import (
+    ANSWERS,
+    ROUTES,
+    STREAMS,
+    Call,
+    Demand,
+    KubeletCall,
+    PodTarget,
+    Route,
+    demands,
+    parse_call,
+)
 
 WEB = VirtualKey("default", "web")
 PROXY = ("proxy",)
@@ -29,7 +41,15 @@ def refusal(method: str, path: str, *, upgrade: bool = False) -> int:
     ("method", "path", "call", "target"),
     [
         ("GET", "/healthz", Call.HEALTHZ, None),
+        ("GET", "/healthz/ping", Call.HEALTHZ, None),
         ("GET", "/pods", Call.PODS, None),
+        ("GET", "/runningpods", Call.RUNNING_PODS, None),
+        ("GET", "/runningpods/", Call.RUNNING_PODS, None),
+        ("GET", "/metrics", Call.METRICS, None),
+        ("GET", "/metrics/cadvisor", Call.CADVISOR, None),
+        ("GET", "/metrics/resource", Call.RESOURCE, None),
+        ("GET", "/metrics/probes", Call.PROBES, None),
+        ("GET", "/stats/summary", Call.SUMMARY, None),
         ("GET", "/containerLogs/default/web/app", Call.LOGS, PodTarget(WEB, container="app")),
         ("POST", "/exec/default/web/app", Call.EXEC, PodTarget(WEB, container="app")),
         ("GET", "/exec/default/web/app", Call.EXEC, PodTarget(WEB, container="app")),
@@ -52,13 +72,7 @@ def test_a_path_of_the_table_is_understood(method: str, path: str, call: Call, t
         ("POST", "/run/default/web/app", 501),
         ("POST", "/run/default/web/u-1/app", 501),
         ("POST", "/checkpoint/default/web/app", 501),
-        ("GET", "/runningpods/", 501),
-        ("GET", "/runningpods", 501),
-        ("GET", "/metrics", 501),
-        ("GET", "/metrics/cadvisor", 501),
-        ("GET", "/metrics/probes", 501),
-        ("GET", "/metrics/resource", 501),
-        ("GET", "/stats/summary", 501),
+        ("GET", "/metrics/slis", 403),
         ("GET", "/logs/", 403),
         ("GET", "/logs/syslog", 403),
         ("GET", "/logs/pods/a/b/0.log", 403),
@@ -69,7 +83,7 @@ def test_a_path_of_the_table_is_understood(method: str, path: str, call: Call, t
         ("PUT", "/debug/flags/v", 403),
         ("GET", "/", 404),
         ("GET", "/spec", 404),
-        ("GET", "/healthz/ping", 404),
+        ("GET", "/healthz/other", 404),
         ("GET", "/metrics/other", 404),
         ("GET", "/containerLogs/default/web", 404),
         ("GET", "/containerLogs/default/web/app/more", 404),
@@ -181,6 +195,21 @@ def test_every_row_of_the_table_is_reachable_by_the_path_it_shows() -> None:
         path = route.pattern.replace("{uid}", "u-1").replace("{", "").replace("}", "").replace("*", "anything")
         call = parse(route.methods[0], path, upgrade=route.call in STREAMS)
         assert (call.call, call.refusal) == (route.call, route.refusal), route.pattern
+
+
+def row(route: Route) -> str:
+    """Write a row of the table as the documentation has it."""
+    verbs = dict.fromkeys(demand.verb for method in route.methods for demand in demands(route, method))
+    rights = " or ".join(f"`nodes/{subresource}`" for subresource in route.subresources)
+    said = f"{route.refusal.code}: {route.refusal.message}" if route.refusal else ANSWERS[route.call]
+    return f"| `{route.pattern}` | {', '.join(route.methods)} | {', '.join(verbs)} | {rights} | {said} |"
+
+
+def test_the_documentation_has_every_row_of_the_table_and_no_other() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "kubelet.md").read_text()
+    table = [line for line in page.splitlines() if line.startswith("| `/")]
+
+    assert table == [row(route) for route in ROUTES]
 
 
 PIECES = [
