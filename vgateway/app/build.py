@@ -28,7 +28,9 @@ from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.directory import StoreDirectory
 from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.handler import KubeletHandler
+from vgateway.kubelet.hostusage import HostUsage
 from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.nodefigures import NodeFigures
 from vgateway.kubelet.nodes import Port, StoreNodes, shared_names
 from vgateway.kubelet.reviewer import Reviewer
 from vgateway.proxy.front import Front
@@ -89,9 +91,7 @@ def build(config: Config, path: Path) -> Process:
     names = Names(gateway.name, gateway.namespace)
     directory = StoreDirectory(names, syncer.virtual_pods.store, syncer.host_pods.store, virtual_api, host_api)
     nodes = node_directory(config, names, syncer)
-    figures = HostFigures(
-        host_api, names.host_namespace, directory.residents, node_metrics=config.control_plane.kubelet.node_metrics
-    )
+    figures = node_figures(config, names, directory, host_api)
     kubelet = kubelet_handler(directory, nodes, virtual_api, streams, figures, KubeletMetrics(registry))
     listeners = [
         front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
@@ -230,12 +230,19 @@ def node_directory(config: Config, names: Names, syncer: Syncer) -> StoreNodes:
     return StoreNodes(port, nodes.store, services.store, caches.front.store)
 
 
+def node_figures(config: Config, names: Names, directory: StoreDirectory, host: ApiClient) -> NodeFigures:
+    """Return what knows what pods use."""
+    shows_nodes = config.control_plane.kubelet.node_metrics
+    first_hand = HostFigures(host, names.host_namespace, directory.residents, node_metrics=shows_nodes)
+    return NodeFigures(names, first_hand, HostUsage(host, names), directory.virtual_pods, directory.residents)
+
+
 def kubelet_handler(
     directory: StoreDirectory,
     nodes: StoreNodes,
     virtual_api: ApiClient,
     host: Upstream,
-    figures: HostFigures,
+    figures: NodeFigures,
     metrics: KubeletMetrics,
 ) -> KubeletHandler:
     """Wire the kubelet: the virtual cluster says who calls and what they may."""

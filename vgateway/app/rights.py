@@ -3,11 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from vgateway.kubelet.rights import STREAM_RULES
+from vgateway.config.model import Config
+from vgateway.kubelet.rights import NODE_RULES, STREAM_RULES, USAGE_RULES
 from vgateway.syncer.kind import Kind
-from vgateway.syncer.registry import host_role_rules
+from vgateway.syncer.registry import host_cluster_rules, host_role_rules
 
 
 def role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the one namespaced Role."""
-    return [*host_role_rules(kinds), *STREAM_RULES]
+    return [*host_role_rules(kinds), *STREAM_RULES, *USAGE_RULES]
+
+
+def cluster_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
+    """Return the rules of the ClusterRole; none, and there is no ClusterRole."""
+    nodes = NODE_RULES if config.control_plane.kubelet.node_metrics else ()
+    return [*host_cluster_rules(kinds), *nodes]

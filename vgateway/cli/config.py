@@ -7,13 +7,13 @@ import orjson
 import typer
 import yaml
 
-from vgateway.app.rights import role_rules
+from vgateway.app.rights import cluster_rules, role_rules
 from vgateway.config.convert import convert as respell
 from vgateway.config.load import load_config, parse_config, problems_of, read_document
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.kube.names import Names
-from vgateway.syncer.registry import host_cluster_rules, host_place_rules, kinds_for, unsupported
+from vgateway.syncer.registry import host_place_rules, kinds_for, unsupported
 
 RBAC = "rbac.authorization.k8s.io/v1"
 GROUP = "rbac.authorization.k8s.io"
@@ -93,7 +93,7 @@ def rights(config: Config, account: str) -> list[dict[str, Any]]:
     name = Names(gateway.name, gateway.namespace).cluster_name("gateway")
     for namespace, rules in host_place_rules(kinds).items():
         found += _bound("Role", {"name": name, "namespace": namespace}, rules, subject)
-    if wide := host_cluster_rules(kinds):
+    if wide := cluster_rules(config, kinds):
         found += _bound("ClusterRole", {"name": name}, wide, subject)
     return found
 

@@ -10,7 +10,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from vgateway.app.rights import role_rules
+from vgateway.app.rights import cluster_rules, role_rules
 from vgateway.errors import ConfigError
 from vgateway.local.addresses import node_name
 from vgateway.local.clusters import Wish, bring_up, open_instance
@@ -26,7 +26,7 @@ from vgateway.local.state import State, load_state
 from vgateway.local.status import status as status_document
 from vgateway.local.teardown import recorded_state, take_down, take_down_virtual
 from vgateway.local.watchdog import await_end
-from vgateway.syncer.registry import host_cluster_rules, host_place_rules, kinds_for
+from vgateway.syncer.registry import host_place_rules, kinds_for
 
 DEFAULT = "demo"
 
@@ -140,8 +140,9 @@ def watch(owner: int) -> None:
 
 def host_rights(chosen: Mapping[str, Any]) -> Rights:
     """Return what a gateway of this configuration needs on the host. Raises ConfigError for what is not done yet."""
-    kinds = kinds_for(config_of(chosen))
-    return Rights(role_rules(kinds), host_cluster_rules(kinds), host_place_rules(kinds))
+    config = config_of(chosen)
+    kinds = kinds_for(config)
+    return Rights(role_rules(kinds), cluster_rules(config, kinds), host_place_rules(kinds))
 
 
 def _check_kinds(path: Path, chosen: Mapping[str, Any]) -> None:

@@ -38,6 +38,18 @@ class NodeJudge(Protocol):
         ...
 
 
+class Filter(Protocol):
+    """Bytes in, bytes out."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes; return what is ready."""
+        ...
+
+    def end(self) -> bytes:
+        """Return the rest."""
+        ...
+
+
 class ExpositionFilter:
     """One page. ``needle`` is what every series of the tenant's holds; ``node`` judges those about no pod, if given."""
 

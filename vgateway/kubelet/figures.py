@@ -16,13 +16,15 @@ from vgateway.kube.client import ApiClient
 from vgateway.kube.transport import Accept, Incoming
 from vgateway.kubelet import nodeseries
 from vgateway.kubelet.calls import Call
-from vgateway.kubelet.exposition import ExpositionFilter
+from vgateway.kubelet.counters import NodeCounters
+from vgateway.kubelet.exposition import ExpositionFilter, Filter
 from vgateway.kubelet.labels import LabelSet, translated
 from vgateway.kubelet.negotiation import Headers, accepted, is_openmetrics, is_text_page, takes_gzip
 from vgateway.kubelet.page import Page, filtered, whole
 from vgateway.kubelet.residents import Residents
 from vgateway.kubelet.rewrite import HOST_HOP
 from vgateway.kubelet.summary import tenant_summary
+from vgateway.kubelet.totals import WithNodeTotals
 from vgateway.kubelet.verdicts import Verdicts
 
 # So many pages at a time: each may hold a megabyte that its client has not read yet.
@@ -42,9 +44,6 @@ PATHS: Mapping[Call, str] = {
 }
 
 
-NOTHING_KNOWN = "not known here: the host grants the gateway no right to ask its nodes"
-
-
 class NotGranted(Exception):
     """The host's authorisation keeps its nodes from us."""
 
@@ -59,20 +58,16 @@ class HostFigures:
         self._needle = f'"{host_namespace}"'.encode()
         self._residents = residents
         self._node_metrics = node_metrics
+        self._counters = NodeCounters()
         self._pages = asyncio.Semaphore(PAGES)
         self._refused: Verdicts[bool] = Verdicts()
 
     async def answer(self, request: web.BaseRequest, call: Call, node: str) -> web.StreamResponse:
-        """Answer a call about one node; ``GatewayError`` 501 where the host grants nothing."""
-        try:
-            if call is Call.SUMMARY:
-                return await self.summary(node)
-            return await self.metrics(request, call, node)
-        except NotGranted as error:
-            raise GatewayError(501, NOTHING_KNOWN, hop=HOST_HOP) from error
+        """Answer a call about one node. ``NotGranted``; ``GatewayError`` 502 and others for a host that fails."""
+        return await (self.summary(node) if call is Call.SUMMARY else self.metrics(request, call, node))
 
     async def metrics(self, request: web.BaseRequest, call: Call, node: str) -> web.StreamResponse:
-        """Answer with a page of metrics. ``NotGranted``; ``GatewayError`` 502 and others for a host that fails."""
+        """Answer with a page of metrics; fails like ``answer``."""
         headers: Headers = tuple(request.headers.items())
         gzip = takes_gzip(headers)
         async with self._asked(
@@ -81,10 +76,13 @@ class HostFigures:
             content_type = incoming.header(b"content-type")
             if not is_text_page(content_type):
                 raise GatewayError(502, f"{HOST_HOP}: the answer is no page of metrics", hop=HOST_HOP)
-            return await filtered(incoming, self._filter(content_type), Page(request, content_type, gzip=gzip))
+            filtering: Filter = self._filter(content_type)
+            if call is Call.RESOURCE and not self._node_metrics and not is_openmetrics(content_type):
+                filtering = WithNodeTotals(filtering, node, self._counters)
+            return await filtered(incoming, filtering, Page(request, content_type, gzip=gzip))
 
     async def summary(self, node: str) -> web.StreamResponse:
-        """Answer with what the tenant's pods on a node use. Fails as ``metrics`` does."""
+        """Answer with what the tenant's pods on a node use; fails like ``answer``."""
         async with self._asked(node, PATHS[Call.SUMMARY], Accept("application/json", "gzip")) as incoming:
             body = await whole(incoming, SUMMARY_LIMIT)
         try:

@@ -19,8 +19,8 @@ from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.calls import Call, KubeletCall, parse_call
 from vgateway.kubelet.directory import PodDirectory, check_target, node_of
-from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.nodefigures import NodeFigures
 from vgateway.kubelet.nodes import NodeDirectory
 from vgateway.kubelet.rewrite import PlainWords, Twins, host_request, wants_upgrade
 from vgateway.wire.relay import Relayed, relay
@@ -42,7 +42,7 @@ class KubeletHandler:
         authenticator: Authenticator,
         authorizer: Authorizer,
         host: Upstream,
-        figures: HostFigures,
+        figures: NodeFigures,
         metrics: KubeletMetrics,
     ) -> None:
         self._pods = pods

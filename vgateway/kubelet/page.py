@@ -5,13 +5,13 @@ that cuts the client's connection: a page that is not whole never ends cleanly.
 """
 
 import asyncio
-from typing import Protocol
 
 from aiohttp import web
 
 from vgateway.errors import ApiError, GatewayError
 from vgateway.kube.transport import Incoming
 from vgateway.kubelet.coding import BrokenCoding, Gzip, Unpacked, unpacker
+from vgateway.kubelet.exposition import Filter
 from vgateway.kubelet.labels import MalformedExposition
 from vgateway.kubelet.rewrite import HOST_HOP
 from vgateway.wire.client_connection import client_of
@@ -21,18 +21,6 @@ from vgateway.wire.relay import Relayed
 HELD = 64 * 1024
 # How long a client may take for what it was given last.
 CLIENT_SECONDS = 60.0
-
-
-class Filter(Protocol):
-    """Bytes in, bytes out."""
-
-    def feed(self, data: bytes) -> bytes:
-        """Take the next bytes; return what is ready."""
-        ...
-
-    def end(self) -> bytes:
-        """Return the rest."""
-        ...
 
 
 class Page:

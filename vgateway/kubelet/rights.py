@@ -1,4 +1,4 @@
-"""What the kubelet of the virtual nodes may do on the host: the streams of pods, in the one namespace."""
+"""What the kubelet of the virtual nodes may do on the host: in the one namespace, and on nodes where that is wanted."""
 
 from typing import Any
 
@@ -7,3 +7,12 @@ STREAM_RULES: tuple[dict[str, Any], ...] = (
     {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
     {"apiGroups": [""], "resources": ["pods/exec", "pods/attach", "pods/portforward"], "verbs": ["create", "get"]},
 )
+
+# What the tenant's pods use, where the host runs a metrics-server.
+USAGE_RULES: tuple[dict[str, Any], ...] = (
+    {"apiGroups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["get", "list"]},
+)
+
+# The kubelets' pages by way of the API server. Whoever has this could also run commands in any pod of the host, by a
+# WebSocket, which is a GET: the gateway asks for pages only.
+NODE_RULES: tuple[dict[str, Any], ...] = ({"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["get"]},)

@@ -21,7 +21,9 @@ from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.directory import StoreDirectory
 from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.handler import KubeletHandler
+from vgateway.kubelet.hostusage import HostUsage
 from vgateway.kubelet.metrics import KubeletMetrics
+from vgateway.kubelet.nodefigures import NodeFigures
 from vgateway.kubelet.nodes import NodeDirectory, Port, StoreNodes
 from vgateway.kubelet.reviewer import Reviewer
 from vgateway.kubelet.rewrite import PODS
@@ -132,6 +134,7 @@ async def gateway(
     virtual: Sequence[Obj] = (),
     host: Sequence[Obj] = (),
     nodes: NodeDirectory | None = None,
+    node_metrics: bool = False,
 ) -> AsyncIterator[Gateway]:
     """Run the listener around the body."""
     authority = Authority(place)
@@ -157,7 +160,13 @@ async def gateway(
             Authenticator(reviewer, peer_certificate),
             Authorizer(reviewer),
             upstream,
-            HostFigures(figures_api, NAMES.host_namespace, directory.residents),
+            NodeFigures(
+                NAMES,
+                HostFigures(figures_api, NAMES.host_namespace, directory.residents, node_metrics=node_metrics),
+                HostUsage(figures_api, NAMES),
+                directory.virtual_pods,
+                directory.residents,
+            ),
             KubeletMetrics(registry),
         )
         tls = TlsFiles(served.certificate, served.key, authority.certificate)

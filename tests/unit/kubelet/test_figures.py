@@ -117,13 +117,62 @@ async def test_what_is_no_whole_page_is_a_status_that_names_the_hop_and_shows_no
     assert "location" not in reply.headers
 
 
-async def test_a_host_that_grants_nothing_is_said_to_and_not_asked_again_at_once(tmp_path: Path) -> None:
-    async with gateway(tmp_path, serving(http(403, b"")), virtual=[WEB], host=[TWIN]) as served:
-        replies = [await served.ask("GET", path) for path in ("/metrics/cadvisor", "/metrics/probes")]
+USAGE = "/apis/metrics.k8s.io/v1beta1/namespaces/tenant-a/pods?labelSelector=vcluster.loft.sh%2Fmanaged-by%3Dvc"
+REFUSED = http(403, {"kind": "Status"})
 
-    assert [reply.code for reply in replies] == [501, 501]
-    assert b"grants the gateway no right" in replies[0].body
-    assert len(served.host.asked) == 1
+
+async def test_a_host_that_grants_nothing_at_all_is_said_to_and_not_asked_again_at_once(tmp_path: Path) -> None:
+    async with gateway(tmp_path, serving(REFUSED), virtual=[WEB], host=[TWIN]) as served:
+        paths = ["/metrics/cadvisor", "/metrics/resource", "/stats/summary", "/metrics/probes", "/metrics"]
+        replies = [await served.ask("GET", path) for path in paths]
+
+    assert [reply.code for reply in replies] == [501] * 5
+    assert b"has no metrics.k8s.io that the gateway may read" in replies[0].body
+    assert [asked.target for asked in served.host.asked] == [PATH, USAGE]
+
+
+def metrics_of(name: str, namespace: str = "tenant-a") -> dict[str, object]:
+    usage = {"cpu": "250m", "memory": "20Ki"}
+    return {
+        "metadata": {"namespace": namespace, "name": name},
+        "timestamp": "2026-01-01T00:00:00Z",
+        "window": "10s",
+        "containers": [{"name": "app", "usage": usage}, {"name": "injected-by-the-host", "usage": usage}],
+    }
+
+
+def with_usage_only(asked: Asked) -> bytes:
+    if asked.target != USAGE:
+        return REFUSED
+    names = ["web-x-default-x-vc", "stranger-x-default-x-vb"]
+    return http(200, {"kind": "PodMetricsList", "items": [metrics_of(name) for name in names]})
+
+
+async def test_without_rights_on_nodes_the_hosts_metrics_api_tells_of_the_tenants_pods_and_of_no_other(
+    tmp_path: Path,
+) -> None:
+    async with gateway(tmp_path, with_usage_only, virtual=[WEB], host=[TWIN]) as served:
+        paths = ["/metrics/resource", "/metrics/cadvisor", "/stats/summary", "/metrics/probes"]
+        resource, cadvisor, summary, probes = [await served.ask("GET", path) for path in paths]
+
+    assert b'container_cpu_usage_seconds_total{container="app",namespace="default",pod="web"} 2.5' in resource.body
+    assert b"from the host's metrics.k8s.io" in resource.body
+    assert b'image="",name="' in cadvisor.body
+    assert [pod["podRef"]["name"] for pod in orjson.loads(summary.body)["pods"]] == ["web"]
+    assert "from the host's metrics.k8s.io" in summary.headers["warning"]
+    assert probes.code == 501
+    assert not [reply for reply in (resource, cadvisor, summary) if b"tenant-a" in reply.body or b"-x-" in reply.body]
+    assert not [reply for reply in (resource, cadvisor, summary) if b"injected" in reply.body]
+
+
+async def test_the_hosts_node_is_shown_only_where_that_is_configured(tmp_path: Path) -> None:
+    told = page(b"# TYPE kubelet_running_pods gauge\nkubelet_running_pods 7\n")
+    seen = []
+    for node_metrics in (False, True):
+        async with gateway(tmp_path, serving(told), virtual=[WEB], host=[TWIN], node_metrics=node_metrics) as served:
+            seen.append((await served.ask("GET", "/metrics")).body)
+
+    assert seen == [b"", b"# TYPE kubelet_running_pods gauge\nkubelet_running_pods 7\n"]
 
 
 LONG = b"".join(b'a{container="app",namespace="tenant-a",n="%d",pod="web-x-default-x-vc"} 1\n' % n for n in range(9000))
