@@ -103,7 +103,9 @@ def samples(page: bytes) -> dict[str, list[tuple[dict[str, str], float, float | 
     found: dict[str, list[tuple[dict[str, str], float, float | None]]] = {}
     for family in text_string_to_metric_families(page.decode()):
         for one in family.samples:
-            found.setdefault(one.name, []).append((one.labels, one.value, one.timestamp))
+            found.setdefault(one.name, []).append(
+                (one.labels, one.value, None if one.timestamp is None else float(one.timestamp))
+            )
     return found
 
 
