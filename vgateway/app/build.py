@@ -98,7 +98,7 @@ def build(config: Config, path: Path) -> Process:
         kubelet_listener(config, kubelet, nodes),
     ]
     followers: list[Runnable] = [ConfigWatcher(path, config, dns.change, registry)]
-    dns.subscribe(partial(look_again, syncer, dns_work()))
+    dns.subscribe(partial(look_again, syncer, dns_work(syncer.kinds)))
     if config.control_plane.coredns.embedded and gateway.embedded_dns is not None:
         followed = syncer.caches.followed[Side.VIRTUAL, NODES]
         followers.append(DnsFiles(gateway.embedded_dns, gateway.address, dns, followed, syncer.view))

@@ -1,7 +1,7 @@
 """The DNS of the running process: the present value, and its files where CoreDNS runs beside the gateway."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -12,7 +12,8 @@ from vgateway.dns.corefile import Surroundings, corefile
 from vgateway.dns.nodehosts import node_hosts
 from vgateway.dns.values import Dns, dns_of
 from vgateway.kube.informer import Informer
-from vgateway.syncer.kinds.dns import DNS_KINDS, DnsKind
+from vgateway.syncer.kind import Kind
+from vgateway.syncer.kinds.dns import DnsKind
 from vgateway.syncer.memory import Work
 from vgateway.syncer.view import View
 
@@ -43,9 +44,9 @@ class CurrentDns:
         self._heard.append(tell)
 
 
-def dns_work() -> list[Work]:
+def dns_work(kinds: Sequence[Kind]) -> list[Work]:
     """Return the keys that are to be looked at when the DNS is to be another."""
-    return [(kind.name, kind.key) for kind in DNS_KINDS if isinstance(kind, DnsKind)]
+    return [(kind.name, key) for kind in kinds if isinstance(kind, DnsKind) for key in kind.keys]
 
 
 def _dns(config: Config) -> Dns:

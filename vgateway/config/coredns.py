@@ -76,7 +76,7 @@ class Coredns(Switch):
     overwrite_config: str = ""
     """A whole Corefile instead of ours; nothing that would be generated is then in it, resolve rules included."""
     overwrite_manifests: str = ""
-    """YAML manifests instead of ours, applied into the virtual cluster as they are."""
+    """YAML manifests instead of ours, applied as they are; a ConfigMap ``coredns`` gets the settings it lacks."""
     priority_class_name: str = ""
     """PriorityClass of the pods."""
     service: CorednsService = CorednsService()

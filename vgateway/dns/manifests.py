@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
+from vgateway.config.coredns import Coredns
 from vgateway.dns.values import PORT, Dns
-from vgateway.kube.objects import Obj, VirtualKey
+from vgateway.errors import ConfigError
+from vgateway.kube.objects import Obj, VirtualKey, get_path
 
 NAMESPACE = "kube-system"
 COREDNS = VirtualKey(NAMESPACE, "coredns")
@@ -14,6 +18,7 @@ CUSTOM = VirtualKey(NAMESPACE, "coredns-custom")
 IMAGE = "docker.io/coredns/coredns:1.14.7"
 """The version whose plugins the Corefile is written for."""
 
+OVERWRITE = "controlPlane.coredns.overwriteManifests"
 APP = "k8s-app"
 APP_LABEL = "vcluster-kube-dns"
 SELECTED: Mapping[str, str] = {"app.kubernetes.io/name": "coredns", "app.kubernetes.io/part-of": "vgateway"}
@@ -27,9 +32,39 @@ def objects(dns: Dns, corefile: str, node_hosts: str) -> list[Obj]:
     """Return what must be in the virtual cluster for this DNS."""
     if not dns.coredns.enabled:
         return []
+    if overwritten := manifests_of(dns.coredns):
+        return [_with_settings(manifest, corefile, node_hosts) for manifest in overwritten]
     if dns.coredns.embedded:
         return [*rights("User"), service(dns)]
     return [*rights("ServiceAccount"), account(), settings(corefile, node_hosts), deployment(dns), service(dns)]
+
+
+def manifests_of(coredns: Coredns) -> list[Obj]:
+    """Return the operator's own manifests, none if there are none. Raises ConfigError when they are no manifests."""
+    try:
+        found = [one for one in yaml.safe_load_all(coredns.overwrite_manifests) if one is not None]
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{OVERWRITE}: not YAML: {' '.join(str(error).split())}") from error
+    for index, one in enumerate(found):
+        if not (isinstance(one, dict) and one.get("kind") and isinstance(get_path(one, "metadata.name"), str)):
+            raise ConfigError(f"{OVERWRITE}: document {index} has no kind and metadata.name")
+        if not one["kind"].startswith("Cluster"):
+            one["metadata"].setdefault("namespace", NAMESPACE)
+    return found
+
+
+def key_of(manifest: Obj) -> VirtualKey:
+    """Return where a manifest's object is."""
+    meta = manifest["metadata"]
+    return VirtualKey(meta.get("namespace") or "", meta["name"])
+
+
+def _with_settings(manifest: Obj, corefile: str, node_hosts: str) -> Obj:
+    """Fill in what a ConfigMap ``coredns`` does not say itself."""
+    if manifest["kind"] == "ConfigMap" and key_of(manifest) == COREDNS:
+        ours = {"Corefile": corefile, "NodeHosts": node_hosts}
+        return {**manifest, "data": ours | (manifest.get("data") or {})}
+    return manifest
 
 
 def account() -> Obj:

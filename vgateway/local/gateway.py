@@ -11,8 +11,9 @@ from vgateway.config.load import parse_config
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.local.addresses import API_PORT, OPERATIONS_PORT
+from vgateway.local.errors import LocalError
 from vgateway.local.hostcluster import MASTERS, SERVICE_NAMES
-from vgateway.local.kubeconfigs import write_private
+from vgateway.local.kubeconfigs import client_user, kubeconfig, write_private
 from vgateway.local.manifests import host_namespace
 from vgateway.local.pki import Identity
 from vgateway.local.processes import Program
@@ -24,6 +25,7 @@ READY_TAKES = 120.0
 """Seconds within which a gateway has read its part of both clusters."""
 
 SYNCER = Identity("vgateway-syncer", (MASTERS,))
+READER = Identity("system:coredns")
 
 
 def gateway_section(virtual: Virtual) -> dict[str, Any]:
@@ -52,6 +54,10 @@ def gateway_section(virtual: Virtual) -> dict[str, Any]:
         "hostCluster": {
             "kubeconfig": str(virtual.directory / "host.kubeconfig"),
             "dns": virtual.instance.addresses.dns_service,
+        },
+        "embeddedDns": {
+            "directory": str(virtual.directory / "dns"),
+            "kubeconfig": str(virtual.directory / "coredns.kubeconfig"),
         },
         "operations": {"address": virtual.cluster.address, "port": OPERATIONS_PORT},
     }
@@ -105,7 +111,9 @@ def config_of(chosen: Mapping[str, Any]) -> Config:
 def ensure_gateway(virtual: Virtual, chosen: dict[str, Any]) -> None:
     """Start the gateway, or start it anew when its configuration has changed."""
     authority = virtual.authority
-    authority.issue("gateway", Identity("vgateway", hosts=(*SERVICE_NAMES, *virtual.hosts)))
+    domain = config_of(chosen).networking.advanced.cluster_domain
+    names = dict.fromkeys((*SERVICE_NAMES, f"kubernetes.default.svc.{domain}", *virtual.hosts))
+    authority.issue("gateway", Identity("vgateway", hosts=tuple(names)))
     authority.issue("syncer", SYNCER)
     credentials = ensure_gateway_credentials(virtual.instance, virtual.name, virtual.directory / "host.kubeconfig")
     config = write_private(virtual.directory / "gateway.yaml", gateway_document(virtual, chosen))
@@ -121,10 +129,28 @@ def await_gateway(virtual: Virtual) -> None:
     virtual.instance.processes.await_ready(f"{virtual.scope}/gateway", lambda: says_yes(probe), READY_TAKES)
 
 
+def ensure_dns(virtual: Virtual, chosen: dict[str, Any]) -> None:
+    """Run CoreDNS beside the gateway, which has written its settings, if the configuration wants it there."""
+    name = f"{virtual.scope}/coredns"
+    if not config_of(chosen).control_plane.coredns.embedded:
+        virtual.instance.processes.stop([name])
+        return
+    if "coredns" not in virtual.instance.programs:
+        raise LocalError("controlPlane.coredns.embedded: names are resolved only where there are real nodes")
+    authority = virtual.authority
+    user = client_user(authority.issue("coredns", READER))
+    server = f"https://{virtual.own}:{API_PORT}"
+    document = kubeconfig(server, authority.files.certificate, user, virtual.name)
+    credentials = write_private(virtual.directory / "coredns.kubeconfig", document)
+    arguments = (str(virtual.instance.programs["coredns"]), "-conf", str(virtual.directory / "dns" / "Corefile"))
+    virtual.instance.processes.ensure(Program(name, arguments, virtual.place, files=(credentials,)))
+
+
 _EXAMPLE: dict[str, Any] = {
     "name": "example",
     "namespace": "example",
     "address": "127.0.0.1",
+    "embeddedDns": {"directory": "x", "kubeconfig": "x"},
     "tls": {"certificate": "x", "key": "x", "clientCA": "x"},
     "virtualCluster": {
         "server": "https://127.0.0.1",

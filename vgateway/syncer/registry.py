@@ -22,7 +22,7 @@ from vgateway.syncer.kinds.classes import PriorityClassKind, StorageClassKind
 from vgateway.syncer.kinds.configmap import ConfigMapKind
 from vgateway.syncer.kinds.custom import CustomResourceKind, DefinitionKind, push_naming
 from vgateway.syncer.kinds.disruptionbudget import DisruptionBudgetKind
-from vgateway.syncer.kinds.dns import DNS_KINDS
+from vgateway.syncer.kinds.dns import dns_kinds
 from vgateway.syncer.kinds.endpoints import KubernetesEndpointsKind, KubernetesSliceKind
 from vgateway.syncer.kinds.event import EventKind
 from vgateway.syncer.kinds.imported import (
@@ -114,7 +114,8 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise ConfigError(f"{wrong[0]}{more}")
     kinds = select(config.sync, config.policies, config.networking.advanced.proxy_kubelets)
-    return (*kinds, *replicated(config.networking.replicate_services), *DNS_KINDS)
+    mapped = replicated(config.networking.replicate_services)
+    return (*kinds, *mapped, *dns_kinds(config.control_plane.coredns))
 
 
 def select(sync: Sync, policies: Policies, kubelets: ProxyKubelets = ProxyKubelets()) -> tuple[Kind, ...]:  # noqa: B008 - frozen

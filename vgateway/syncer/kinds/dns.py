@@ -6,14 +6,28 @@ without the mark is the tenant's own and is never touched.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import orjson
 
+from vgateway.config.coredns import Coredns
 from vgateway.dns.corefile import IN_POD, corefile
-from vgateway.dns.manifests import COREDNS, CUSTOM, KUBE_DNS, NAMESPACE, ROLE, SELECTED, endpoints, objects
+from vgateway.dns.manifests import (
+    COREDNS,
+    CUSTOM,
+    KUBE_DNS,
+    NAMESPACE,
+    OVERWRITE,
+    ROLE,
+    SELECTED,
+    endpoints,
+    key_of,
+    manifests_of,
+    objects,
+)
 from vgateway.dns.nodehosts import node_hosts
+from vgateway.errors import ConfigError
 from vgateway.kube.objects import Obj, Resource, VirtualKey, annotations, get_path, labels
 from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kind import DerivedKind, Hint, Side, Source, Wake
@@ -35,28 +49,12 @@ APPLIED = f"{PREFIX}/applied-manifest"
 SETTINGS = f"{PREFIX}/dns-settings"
 
 
-def _only(key: VirtualKey) -> Callable[[Hint, View], Iterable[VirtualKey]]:
-    def keys(hint: Hint, _view: View) -> Iterable[VirtualKey]:
-        return (key,) if hint.key == key else ()
-
-    return keys
-
-
-def _once(key: VirtualKey) -> Callable[[Hint, View], Iterable[VirtualKey]]:
-    """Wake for an object that nothing is there of yet: its namespace is what comes first."""
-
-    def keys(hint: Hint, _view: View) -> Iterable[VirtualKey]:
-        return (key,) if hint.key.name == NAMESPACE and hint.came else ()
-
-    return keys
-
-
 class DnsKind(DerivedKind):
     """One of the objects that run CoreDNS."""
 
-    def __init__(self, resource: Resource, key: VirtualKey) -> None:
+    def __init__(self, resource: Resource, *keys: VirtualKey) -> None:
         self.resource = resource
-        self.key = key
+        self.keys = keys
 
     @property
     def name(self) -> str:
@@ -65,18 +63,23 @@ class DnsKind(DerivedKind):
 
     @property
     def wakes(self) -> tuple[Wake, ...]:
-        """The object, and the namespace that it lives in or serves."""
-        own = Wake(Side.VIRTUAL, self.resource, _only(self.key))
-        return (own, Wake(Side.VIRTUAL, NAMESPACES, _once(self.key)))
+        """The objects, and the namespace of the system: while nothing is there of them, that is what comes first."""
+        return (Wake(Side.VIRTUAL, self.resource, self._own), Wake(Side.VIRTUAL, NAMESPACES, self._first))
+
+    def _own(self, hint: Hint, _view: View) -> Iterable[VirtualKey]:
+        return (hint.key,) if hint.key in self.keys else ()
+
+    def _first(self, hint: Hint, _view: View) -> Iterable[VirtualKey]:
+        return self.keys if hint.key.name == NAMESPACE and hint.came else ()
 
     @property
     def reads(self) -> tuple[Source, ...]:
-        """Of the resource only this object."""
-        return (Source(Side.VIRTUAL, self.resource, only=self.key),)
+        """Of the resource only what may be ours."""
+        return (Source(Side.VIRTUAL, self.resource, only=self.keys[0] if len(self.keys) == 1 else None),)
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the object as we make it; nothing but that it should stay if it was made so."""
-        want = self.wanted(view)
+        want = self.wanted(key, view)
         if want is None:
             return None
         have, digest = self.existing(key, view), _digest(want)
@@ -85,12 +88,12 @@ class DnsKind(DerivedKind):
         want["metadata"].setdefault("annotations", {})[APPLIED] = digest
         return want
 
-    def wanted(self, view: View) -> Obj | None:
+    def wanted(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the object of the present configuration, None if it asks for none."""
         dns = view.settings.dns()
         around = IN_POD if view.on_virtual(CONFIGMAPS, CUSTOM) else replace(IN_POD, custom="")
         found = objects(dns, corefile(dns, around), node_hosts(view.virtual[NODES], view.names, view.front_address()))
-        return next((obj for obj in found if obj["kind"] == self.resource.kind), None)
+        return next((obj for obj in found if obj["kind"] == self.resource.kind and key_of(obj) == key), None)
 
     def kept(self, want: Obj) -> Obj:
         """Return the fields that are kept to the letter while the object is as it was made."""
@@ -108,11 +111,10 @@ class DnsKind(DerivedKind):
 class DnsServiceKind(DnsKind):
     """The Service that pods ask."""
 
-    def wanted(self, view: View) -> Obj | None:
+    def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Made anew, the Service gets the address that its host copy still has, since pods know that one."""
-        want = super().wanted(view)
-        address = view.twin_address(KUBE_DNS)
-        if want is not None and address and not view.on_virtual(SERVICES, KUBE_DNS):
+        want, address = super().desired(key, view), view.twin_address(key)
+        if want is not None and address and not view.on_virtual(SERVICES, key):
             want["spec"]["clusterIP"] = address
         return want
 
@@ -123,11 +125,11 @@ class DnsSettingsKind(DnsKind):
     @property
     def wakes(self) -> tuple[Wake, ...]:
         """The nodes too, and the tenant's own server blocks: they are looked for only if there are any."""
-        nodes = Wake(Side.VIRTUAL, NODES, lambda _hint, _view: (self.key,))
+        nodes = Wake(Side.VIRTUAL, NODES, lambda _hint, _view: self.keys)
         return (*super().wakes, nodes, Wake(Side.VIRTUAL, CONFIGMAPS, self._custom))
 
     def _custom(self, hint: Hint, _view: View) -> Iterable[VirtualKey]:
-        return (self.key,) if hint.key == CUSTOM and (hint.came or hint.went) else ()
+        return self.keys if hint.key == CUSTOM and (hint.came or hint.went) else ()
 
     def kept(self, want: Obj) -> Obj:
         """All of it: what was changed by hand is changed back."""
@@ -137,7 +139,7 @@ class DnsSettingsKind(DnsKind):
 class DnsEndpointsKind(DnsKind):
     """Where the Service leads when CoreDNS runs beside the gateway."""
 
-    def wanted(self, view: View) -> Obj | None:
+    def wanted(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the gateway's own address."""
         coredns = view.settings.dns().coredns
         return endpoints(view.settings.address) if coredns.enabled and coredns.embedded else None
@@ -205,14 +207,36 @@ def _digest(content: object) -> str:
 
 
 ROLE_KEY = VirtualKey("", ROLE)
-DNS_KINDS: tuple[DerivedKind, ...] = (
-    DnsKind(SERVICEACCOUNTS, COREDNS),
-    DnsKind(CLUSTERROLES, ROLE_KEY),
-    DnsKind(CLUSTERROLEBINDINGS, ROLE_KEY),
-    DnsSettingsKind(CONFIGMAPS, COREDNS),
-    DnsKind(DEPLOYMENTS, COREDNS),
-    DnsServiceKind(SERVICES, KUBE_DNS),
-    DnsEndpointsKind(ENDPOINTSLICES, KUBE_DNS),
-    DnsPodKind(),
-)
-"""The kinds of every virtual cluster, whatever of them its configuration asks for."""
+# The resources that the DNS is made of, and what each kind keeps of it.
+KIND_OF: Mapping[Resource, type[DnsKind]] = {
+    SERVICEACCOUNTS: DnsKind,
+    CLUSTERROLES: DnsKind,
+    CLUSTERROLEBINDINGS: DnsKind,
+    CONFIGMAPS: DnsSettingsKind,
+    DEPLOYMENTS: DnsKind,
+    SERVICES: DnsServiceKind,
+}
+OURS: Mapping[Resource, VirtualKey] = {
+    SERVICEACCOUNTS: COREDNS,
+    CLUSTERROLES: ROLE_KEY,
+    CLUSTERROLEBINDINGS: ROLE_KEY,
+    CONFIGMAPS: COREDNS,
+    DEPLOYMENTS: COREDNS,
+    SERVICES: KUBE_DNS,
+}
+
+
+def dns_kinds(coredns: Coredns) -> tuple[DerivedKind, ...]:
+    """Return the kinds that make what is asked for and remove what is not.
+
+    Raises ConfigError for manifests of kinds that a DNS is not made of.
+    """
+    keys = {resource: [key] for resource, key in OURS.items()}
+    for manifest in manifests_of(coredns):
+        resource = next((one for one in KIND_OF if one.kind == manifest["kind"]), None)
+        if resource is None:
+            kinds = ", ".join(one.kind for one in KIND_OF)
+            raise ConfigError(f"{OVERWRITE}: {manifest['kind']} is none of {kinds}")
+        keys[resource].append(key_of(manifest))
+    made = [KIND_OF[resource](resource, *dict.fromkeys(found)) for resource, found in keys.items()]
+    return (*made, DnsEndpointsKind(ENDPOINTSLICES, KUBE_DNS), DnsPodKind())
