@@ -30,10 +30,10 @@ SOON = 10.0
 """Seconds within which a resolver sees what has changed: the time to live of an answer, and what it takes to spread."""
 
 
-def resolver_of(clusters: Clusters, kubectl: Kubectl, name: str) -> Resolver:
+def resolver_of(clusters: Clusters, kubectl: Kubectl) -> Resolver:
     """Return a resolver on the pod network that asks a virtual cluster's DNS at the address that its pods ask."""
     address = eventually(lambda: kubectl.json("get", "service", "kube-dns", "-n", "kube-system"))["spec"]["clusterIP"]
-    return Resolver(f"vgw{clusters.status()['number']}-vc-{name}", address)
+    return Resolver(f"vgw{clusters.status()['number']}-vc-{TENANT}", address)
 
 
 def eventually_answers(resolver: Resolver, name: str, data: list[str], kind: str = "A") -> Reply:
@@ -85,7 +85,7 @@ def served(kubectl: Kubectl, name: str) -> str:
 def asked(clusters: Clusters, tenant: Kubectl) -> Resolver:
     """A resolver that asks the DNS of the session's virtual cluster."""
     tenant.ok("rollout", "status", "-n", "kube-system", "deployment/coredns", "--timeout=180s")
-    return resolver_of(clusters, tenant, TENANT)
+    return resolver_of(clusters, tenant)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def other(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def others(clusters: Clusters, other: Kubectl) -> Resolver:
     """A resolver that asks the other virtual cluster's DNS."""
-    found = resolver_of(clusters, other, NAMES)
+    found = resolver_of(clusters, other)
     eventually(lambda: found.ask(f"kubernetes.default.svc.{DOMAIN}").code, lambda code: code == "NOERROR")
     return found
 

@@ -148,6 +148,8 @@ def _renames(answer: Answer) -> Iterator[str]:
 
 def _regex(answer: Answer) -> str:
     source = answer.source
+    if source.exact:
+        return f"^{re.escape(source.exact)}[.]$"
     return f"^.+{re.escape(source.suffix)}[.]$" if source.suffix else f"^{re.escape(source.prefix)}.+$"
 
 
@@ -161,21 +163,19 @@ def _from_ourselves(around: Surroundings) -> list[str]:
 
 
 def _addresses(answers: Sequence[Answer]) -> Iterator[str]:
-    known = [f"{answer.ip} {answer.source.exact}" for answer in answers if answer.source.exact]
     for answer in answers:
-        if not answer.source.exact:
-            yield from _template(answer)
-    if known:
-        yield from _nested("hosts /dev/null", [*known, f"ttl {TTL}", "no_reverse"])
+        yield from _template(answer)
+    yield from _nested("template ANY ANY .", ["rcode NXDOMAIN"])
 
 
 def _template(answer: Answer) -> Iterator[str]:
-    """Yield what answers any name of a pattern with an address, and has nothing of other types."""
+    """Yield what answers names with an address, and has nothing of other types."""
     kind = "AAAA" if ":" in answer.ip else "A"
+    zone = answer.source.exact or answer.source.suffix[1:] or "."
     match = f'match "{_regex(answer)}"'
     record = f'answer "{{{{ .Name }}}} {TTL} IN {kind} {answer.ip}"'
-    yield from _nested(f"template IN {kind} .", [match, record, "fallthrough"])
-    yield from _nested("template ANY ANY .", [match, "rcode NOERROR", "fallthrough"])
+    yield from _nested(f"template IN {kind} {zone}", [match, record, "fallthrough"])
+    yield from _nested(f"template ANY ANY {zone}", [match, "rcode NOERROR", "fallthrough"])
 
 
 def _bind(address: str) -> list[str]:

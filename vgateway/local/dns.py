@@ -41,9 +41,7 @@ COREFILE = """\
         reload 2s
         fallthrough
     }}
-    template ANY ANY {{
-        rcode NXDOMAIN
-    }}
+    file {nothing} .
 }}
 """
 
@@ -55,7 +53,8 @@ def launch_dns(instance: Instance) -> None:
     if not beyond.exists():
         write_file(beyond, "# Names of the world outside the clusters, as in /etc/hosts.\n")
     kubeconfig = write_user_kubeconfig(instance, directory / "coredns.kubeconfig", "coredns", READER)
-    config = write_file(directory / "Corefile", corefile(addresses.host, kubeconfig, beyond))
+    nothing = write_file(directory / "nothing.zone", NOTHING)
+    config = write_file(directory / "Corefile", corefile(addresses.host, kubeconfig, beyond, nothing))
     listens = tuple((addresses.host, port) for port in (CLUSTER_PORT, NODE_PORT))
     arguments = (str(instance.programs["coredns"]), "-conf", str(config))
     instance.processes.ensure(Program(COREDNS, arguments, instance.place(SCOPE), files=(config,), listens=listens))
@@ -63,10 +62,19 @@ def launch_dns(instance: Instance) -> None:
         instance.host_api.apply(manifest)
 
 
-def corefile(address: str, kubeconfig: Path, beyond: Path) -> str:
+NOTHING = ". 5 IN SOA nowhere. nobody.nowhere. 1 3600 600 86400 5\n. 5 IN NS nowhere.\n"
+"""A root zone without names: what is not in the hosts file does not exist."""
+
+
+def corefile(address: str, kubeconfig: Path, beyond: Path, nothing: Path) -> str:
     """Return what the host's CoreDNS is told."""
     return COREFILE.format(
-        address=address, cluster_port=CLUSTER_PORT, node_port=NODE_PORT, kubeconfig=kubeconfig, beyond=beyond
+        address=address,
+        cluster_port=CLUSTER_PORT,
+        node_port=NODE_PORT,
+        kubeconfig=kubeconfig,
+        beyond=beyond,
+        nothing=nothing,
     )
 
 

@@ -106,12 +106,14 @@ def test_a_rule_about_host_names_is_open_for_these_only(
     assert rule[-1] == "forward . 127.0.0.1:1053"
 
 
-def test_addresses_are_told_as_hosts_and_those_of_many_names_by_a_template() -> None:
+def test_addresses_are_told_for_these_names_and_for_nothing_below_them() -> None:
     one, many = {"hostname": "a.test"}, {"hostname": "*.b.test"}
     found = blocks(dns(one | {"target": {"ip": "192.0.2.1"}}, many | {"target": {"ip": "2001:db8::1"}}))[".:1053 ip"]
     assert "expr name() in ['a.test.'] || name() endsWith '.b.test.'" in found
-    assert "192.0.2.1 a.test" in found
-    assert "template IN AAAA . {" in found
+    assert "template IN A a.test {" in found
+    assert r'match "^a\.test[.]$"' in found
+    assert "template IN AAAA b.test {" in found
+    assert found[-3:] == ["template ANY ANY . {", "rcode NXDOMAIN", "}"]
     assert 'answer "{{ .Name }} 5 IN AAAA 2001:db8::1"' in found
 
 

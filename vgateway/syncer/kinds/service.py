@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from vgateway.dns.manifests import KUBE_DNS
 from vgateway.kube.objects import (
     HostObj,
     Obj,
@@ -114,12 +115,12 @@ class ServiceKind(SyncedKind):
             yield CreateVirtual(SERVICES, orjson.loads(remade))
         elif annotations(host).get(BLOCK_DELETION) == "true" and view.now() - _made_at(host) < BLOCKED_SECONDS:
             yield Requeue(RECHECK_SECONDS)
-        else:
+        elif not _is_made_again(key, view):
             yield delete_host(SERVICES, host, "the tenant's service is gone")
 
     def dismiss(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
         """Remove the copy, unless it is we who are deleting the tenant's Service, to make it anew."""
-        if REMADE not in annotations(host):
+        if REMADE not in annotations(host) and not _is_made_again(virtual_key(virtual), view):
             yield from super().dismiss(virtual, host, view)
 
     def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
@@ -134,6 +135,11 @@ class ServiceKind(SyncedKind):
             yield from _agree_on_ports(virtual, host)
             if REMADE in annotations(host):
                 yield PatchHost(SERVICES, host_key(host), {"metadata": {"annotations": {REMADE: None}}})
+
+
+def _is_made_again(key: VirtualKey, view: View) -> bool:
+    """Say whether we make the Service ourselves: pods on the host know the address of their DNS, so that one stays."""
+    return key == KUBE_DNS and view.settings.dns().coredns.enabled
 
 
 def _type(service: Mapping[str, Any]) -> str:
