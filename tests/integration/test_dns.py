@@ -41,6 +41,12 @@ def eventually_answers(resolver: Resolver, name: str, data: list[str], kind: str
     return eventually(lambda: resolver.ask(name, kind), lambda reply: reply.data == sorted(data))
 
 
+def add_outside(clusters: Clusters, line: str) -> None:
+    """Let the world outside the clusters have a name."""
+    with (clusters.home / "host" / "beyond.hosts").open("a") as hosts:
+        hosts.write(f"{line}\n")
+
+
 def service(name: str, app: str, **spec: Any) -> dict[str, Any]:
     """Return a Service in front of the pods of an app."""
     body = {"selector": {"app": app}, "ports": PORTS, **spec}
@@ -161,8 +167,7 @@ def test_nodes_are_found_by_name(tenant: Kubectl, asked: Resolver, shop: str) ->
 
 def test_names_of_the_world_outside_are_asked_where_the_node_asks(asked: Resolver, clusters: Clusters) -> None:
     assert asked.ask("www.outside.test").code == "NXDOMAIN"
-    with (clusters.home / "host" / "beyond.hosts").open("a") as hosts:
-        hosts.write("192.0.2.80 www.outside.test\n")
+    add_outside(clusters, "192.0.2.80 www.outside.test")
     eventually_answers(asked, "www.outside.test", ["192.0.2.80"])
 
 
@@ -300,7 +305,7 @@ def test_every_source_may_have_every_target_that_fits(
     api = other.json("get", "service", "kubernetes")["spec"]["clusterIP"]
     pods = sorted(pod_addresses(tenant, shop).values())
     virtual = f"{host_namespace}/{TENANT}/{shop}"
-    (clusters.home / "host" / "beyond.hosts").open("a").write("192.0.2.81 real.outside.test\n")
+    add_outside(clusters, "192.0.2.81 real.outside.test")
     table: list[tuple[dict[str, str], dict[str, Any], str, list[str]]] = [
         ({"service": "a/s1"}, {"hostService": f"{host_namespace}/{TENANT}"}, f"s1.a.svc.{DOMAIN}", [gateway]),
         ({"service": "a/s2"}, {"vClusterService": f"{virtual}/web"}, f"s2.a.svc.{DOMAIN}", pods),

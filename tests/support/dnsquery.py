@@ -97,9 +97,7 @@ def ask(server: str, name: str, kind: str, tcp: bool) -> Reply:
     """Ask until there is a reply to this very question."""
     for number in range(1, TRIES + 1):
         identity = secrets.randbelow(1 << 16)
-        question = (
-            struct.pack("!6H", identity, 0x0100, 1, 0, 0, 0) + _encoded(name) + struct.pack("!2H", TYPES[kind], 1)
-        )
+        question = struct.pack("!6H", identity, 0x0100, 1, 0, 0, 0) + encoded(name) + struct.pack("!2H", TYPES[kind], 1)
         try:
             answer = (_over_tcp if tcp else _over_udp)(server, question)
         except OSError:
@@ -125,7 +123,8 @@ def _over_tcp(server: str, question: bytes) -> bytes:
             return stream.read(length)
 
 
-def _encoded(name: str) -> bytes:
+def encoded(name: str) -> bytes:
+    """Return a name as messages have it."""
     labels = [label.encode() for label in name.rstrip(".").split(".") if label]
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
