@@ -43,8 +43,9 @@ def eventually_answers(resolver: Resolver, name: str, data: list[str], kind: str
 
 def add_outside(clusters: Clusters, line: str) -> None:
     """Let the world outside the clusters have a name."""
-    with (clusters.home / "host" / "beyond.hosts").open("a") as hosts:
-        hosts.write(f"{line}\n")
+    hosts = clusters.home / "host" / "beyond.hosts"
+    lines = dict.fromkeys([*hosts.read_text().splitlines(), line])
+    hosts.write_text("".join(f"{one}\n" for one in lines))
 
 
 def service(name: str, app: str, **spec: Any) -> dict[str, Any]:
