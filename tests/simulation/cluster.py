@@ -19,7 +19,7 @@ from vgateway.syncer.patch import merge
 
 Key = tuple[str, str]
 EPOCH = 1_790_000_000.0
-WITH_STATUS = ("pods", "services", "nodes")
+WITH_STATUS = ("pods", "services", "nodes", "persistentvolumeclaims", "poddisruptionbudgets", "persistentvolumes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,8 @@ class Cluster:
         elif plural == "services":
             allocate(obj["spec"], [one["spec"] for one in self.of("services").values()], self.pick, refuse)
             obj["status"] = {"loadBalancer": {}}
+        elif plural == "persistentvolumeclaims":
+            obj["status"] = {"phase": "Pending"}
         elif plural == "nodes":
             taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
             obj["spec"] = obj.get("spec") or {}

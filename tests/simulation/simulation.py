@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import orjson
@@ -12,6 +12,7 @@ from tests.simulation.cluster import EPOCH, Cluster, Happening
 from tests.simulation.faults import Faults
 from tests.simulation.hostside import HostSide
 from tests.simulation.loop import SimulatedLoop
+from tests.simulation.others import SYNC, WIDE_FROM, Others, wide_kinds
 from tests.simulation.tenant import PLANE, Tenant
 from tests.simulation.verdict import Verdict
 from tests.simulation.watchful import Watchful
@@ -24,6 +25,7 @@ from vgateway.kube.store import Change, key_of
 from vgateway.supervisor import Supervisor
 from vgateway.syncer.build import Syncer, build_syncer
 from vgateway.syncer.kind import Hint, Side
+from vgateway.syncer.registry import KINDS
 from vgateway.syncer.settings import SyncerSettings
 
 NAMES = Names("vc", "host-ns")
@@ -62,6 +64,11 @@ class Simulation:
         )
         self.host.observers += [self.watchful.on_host, self._traced("host")]
         self.virtual.observers += [self.watchful.on_virtual, self._traced("virtual")]
+        self.others: Others | None = None
+        if self.seed >= WIDE_FROM:
+            # Streams of its own: what a narrow world draws stays as it was.
+            own = Random(f"others of {self.seed}")
+            self.others = Others(self.virtual, self.host, NAMES, own, self.hostside.rude, self.watchful)
         self.dying = asyncio.Event()
         self.writes_to_live = 0
         self.syncer: Syncer | None = None
@@ -93,6 +100,8 @@ class Simulation:
 
     async def _live(self) -> None:
         self.tenant.prepare()
+        if self.others:
+            self.others.prepare()
         if self.chance.random() < 0.9:
             self.hostside.prepare()
         async with asyncio.TaskGroup() as tasks:
@@ -120,10 +129,14 @@ class Simulation:
     async def _process(self) -> None:
         chance = self._stream()
         virtual, host = self._client(self.virtual, chance), self._client(self.host, chance)
+        kinds, settings = (wide_kinds(), replace(SETTINGS, sync=SYNC)) if self.others else (KINDS, SETTINGS)
         self.syncer = build_syncer(
-            SETTINGS, virtual, host, CollectorRegistry(), clock=lambda: EPOCH + self.loop.now, chance=chance.random
+            settings, virtual, host, CollectorRegistry(), kinds, clock=self._clock, chance=chance.random
         )
         await Supervisor(self.syncer.runnables).run(asyncio.Event())
+
+    def _clock(self) -> float:
+        return EPOCH + self.loop.now
 
     def _client(self, cluster: Cluster, chance: Random) -> ApiClient:
         client = ApiClient(Credentials("http://127.0.0.1:9", None), cluster.side)
@@ -139,6 +152,8 @@ class Simulation:
     async def _chaos(self) -> None:
         for _ in range(ACTIONS):
             await asyncio.sleep(self.chance.expovariate(1.0) * self.pause)
+            if self.others:
+                await self._live_wider(self.others)
             draw = self.chance.random()
             if draw < 0.45:
                 self.tenant.act()
@@ -148,6 +163,20 @@ class Simulation:
                 self.tenant.control()
             else:
                 self._disturb()
+
+    async def _live_wider(self, others: Others) -> None:
+        """Have something else happen; now and then a side is gone for minutes, and life goes on at the other."""
+        for _ in range(others.chance.randrange(3)):
+            others.act()
+        if others.chance.random() < 0.01:
+            side = others.chance.choice(["virtual", "host"])
+            self.faults.down |= {side}
+            self.say(f"down for long: {side}")
+            for _ in range(others.chance.randrange(1, 12)):
+                await asyncio.sleep(others.chance.random() * 60)
+                others.act()
+                self.tenant.act()
+            self.faults.down -= {side}
 
     def _disturb(self) -> None:
         match self.chance.randrange(4):
@@ -174,11 +203,14 @@ class Simulation:
             await asyncio.sleep(1.0 + self.chance.random())
             self.tenant.control()
             self.hostside.carry_on()
+            if self.others:
+                self.others.settle()
 
     def judge(self, when: str) -> None:
         """Compare the two sides."""
         verdict = Verdict(self.virtual, self.host, NAMES, FRONT, self.tenant, self.watchful)
         self.wrong += [f"{when}: {fault}" for fault in verdict.faults()]
+        self.wrong += [f"{when}: {fault}" for fault in (self.others.faults() if self.others else ())]
 
     async def _rest(self) -> None:
         """Nothing is written any more: not by itself, not when every key is looked at, not after a restart."""

@@ -14,9 +14,11 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 import structlog
 
+from tests.simulation.others import WIDE_FROM
 from tests.simulation.simulation import Simulation
 
-SEEDS = 2000
+# Narrow worlds and wide ones.
+SEEDS = (*range(1400), *range(WIDE_FROM, WIDE_FROM + 700))
 SHOWN = 5
 # Each of these once showed a fault of the engine; the sentence says which.
 REGRESSIONS = {
@@ -52,8 +54,8 @@ def live(seed: int) -> list[str]:
 def test_every_world_comes_to_rest_with_all_that_was_wanted_and_nothing_else(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--seed", default=None) is not None:
         pytest.skip("one world is asked for")
-    first = request.config.getoption("--first", default=0)
-    seeds = range(first, first + (request.config.getoption("--seeds", default=None) or SEEDS))
+    first, asked = request.config.getoption("--first", default=0), request.config.getoption("--seeds", default=None)
+    seeds = range(first, first + asked) if asked else SEEDS
     failed: list[str] = []
     workers = min(4, os.cpu_count() or 1)
     spawning = multiprocessing.get_context("spawn")

@@ -10,7 +10,9 @@ from vgateway.kube.objects import Obj, annotations, get_path, is_deleting, label
 from vgateway.kube.ownership import MANAGED_BY, OBJECT_NAME, OBJECT_UID
 from vgateway.syncer.kinds.nodeaddress import FAKE_NODE
 from vgateway.syncer.kinds.service import REMADE
+from vgateway.syncer.kinds.volume import FAKE_VOLUME
 
+DERIVED = "endpoints.kubernetes.io/managed-by"
 TERMINAL = ("Succeeded", "Failed")
 # While news do not reach the engine it cannot know that somebody took our mark off an object; then it must.
 ON_ITS_WAY = 60.0
@@ -50,12 +52,12 @@ class Watchful:
 
     def _engine_on_host(self, one: Happening) -> None:
         old = one.old
-        if one.key[0] != "host-ns":
+        if one.key[0] != "host-ns" and one.plural != "storageclasses":
             self._note(one, "writes outside its namespace")
         if old is None:
             self._made_on_host(one)
             return
-        if uid(old) in self.foreign:
+        if uid(old) in self.foreign and not is_derived(old):
             self._note(one, "touches a stranger's object")
         if uid(old) in self.unmarked and self.host.now() - self.calm_since > ON_ITS_WAY:
             self._note(one, "touches an object that is not provably ours any more")
@@ -97,6 +99,9 @@ class Watchful:
         elif one.plural == "nodes":
             if labels(old).get(FAKE_NODE) != "true":
                 self._note(one, "deletes a node of the tenant's own")
+        elif one.plural == "persistentvolumes":
+            if labels(old).get(FAKE_VOLUME) != "true":
+                self._note(one, "deletes a volume of the tenant's own")
         elif one.plural not in ("endpoints", "endpointslices") or one.key[1] != "kubernetes":
             self._note(one, "deletes an object of the tenant")
 
@@ -121,3 +126,8 @@ class Watchful:
 def is_marked(obj: Obj) -> bool:
     """Say whether an object still carries our marks."""
     return labels(obj).get(MANAGED_BY) == "vc" and OBJECT_NAME in annotations(obj)
+
+
+def is_derived(obj: Obj) -> bool:
+    """Say whether a controller of Kubernetes made an object: in the books of this oracle that is a stranger."""
+    return DERIVED in labels(obj)

@@ -4,6 +4,7 @@ A call that was sent is done even if the process that sent it dies meanwhile: cr
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -20,6 +21,8 @@ from vgateway.kube.objects import Obj, get_path
 from vgateway.kube.transport import Answer, Transport, unreachable
 
 ENGINE = "engine"
+# The two forms that selectors of ours have: ``name=value`` and ``name notin (one,other)``.
+TERM = re.compile(r"([\w./-]+)(?: notin \(([^)]*)\)|=([^,]*))")
 # Seconds for which a watch may fall silent, though there is news.
 HANGS = 40.0
 
@@ -55,9 +58,8 @@ class Request:
         if obj is None or (self.namespace and key[0] != self.namespace):
             return False
         labels = obj["metadata"].get("labels") or {}
-        for wanted in filter(None, self.query.get("labelSelector", "").split(",")):
-            name, value = wanted.split("=")
-            if labels.get(name) != value:
+        for name, among, value in TERM.findall(self.query.get("labelSelector", "")):
+            if labels.get(name) in among.split(",") if among else labels.get(name) != value:
                 return False
         field = self.query.get("fieldSelector", "")
         return not field or field == f"metadata.name={key[1]}"

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from tests.unit.syncer.world import World, a_pod
 from vgateway.kube.objects import HostObj, Obj, VirtualKey, VirtualObj
 from vgateway.syncer.kinds.pod.status import bind, gate_news, report, status_news, virtual_status
@@ -57,6 +59,13 @@ def test_an_equal_status_is_no_news() -> None:
     theirs = host(conditions=[condition("Ready")])
     have = virtual_status(virtual(), theirs, VIEW)
     assert list(status_news(virtual(have), theirs, VIEW)) == []
+
+
+@pytest.mark.parametrize("ended", ["Succeeded", "Failed"])
+@pytest.mark.parametrize("theirs", ["Pending", "Running", "Succeeded", "Failed"])
+def test_a_pod_that_has_ended_stays_as_it_ended_whatever_the_host_says_later(ended: str, theirs: str) -> None:
+    news = list(status_news(virtual({"phase": ended}), host(phase=theirs, podIP="10.1.1.9"), VIEW))
+    assert bool(news) is (ended == theirs), "only what else is known of the same end is told"
 
 
 def test_the_node_comes_before_the_binding() -> None:
