@@ -215,7 +215,7 @@ class Others:
             about = get_path(event, "involvedObject.kind")
             # No stranger makes Endpoints here: whatever has the name is ours, or its controller's.
             if about == "Endpoints" and event["reason"] == "NameTaken" and "not yours" in event["message"]:
-                yield f"the tenant was told that the host's own Endpoints of {event['metadata']['name']} are a stranger's"
+                yield f"the tenant was told of a stranger's Endpoints: {event['message']}"
 
     def _is_wanted(self, plural: str, key: Key, obj: Obj) -> bool:
         if key == ("default", "kubernetes"):

@@ -28,6 +28,7 @@ REGRESSIONS = {
     30: "copies from before the front Service came never get their owner",
     139: "a pod without a node goes at once, though its host pod is drained with grace",
     198: "tokens of a displaced pod stay, and belong to an earlier pod",
+    349: "a Service is lost whose host address another of the tenant's keeps, one whose name is taken on the host",
     337: "ephemeral containers of a pod that is yet to be made are lost",
     1400: "tokens of an earlier pod stay while its successor waits",
     2720: "tokens that a stranger's Secret displaced never come back",

@@ -136,8 +136,14 @@ class Applier:
 
     async def _create_virtual(self, step: CreateVirtual) -> Awaited | None:
         self._count("virtual", "create", step.resource)
+        namespace = step.body["metadata"].get("namespace") or ""
         try:
-            made = await self._virtual.create(step.resource, step.body["metadata"].get("namespace") or "", step.body)
+            try:
+                made = await self._virtual.create(step.resource, namespace, step.body)
+            except ApiError as error:
+                if step.otherwise is None or not refuses_addresses(error):
+                    raise
+                made = await self._virtual.create(step.resource, namespace, step.otherwise)
         except AlreadyExists:
             return None
         # Admission may have added what must not stay, such as a node's first taint.

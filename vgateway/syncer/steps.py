@@ -43,10 +43,14 @@ class DeleteHost:
 
 @dataclass(frozen=True, slots=True)
 class CreateVirtual:
-    """Make an object in the tenant's cluster; one that is there already is left alone."""
+    """Make an object in the tenant's cluster; one that is there already is left alone.
+
+    When the tenant's cluster refuses the addresses in ``body``, make ``otherwise`` instead.
+    """
 
     resource: Resource
     body: Obj
+    otherwise: Obj | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from vgateway.kube.objects import (
     uid,
     virtual_key,
 )
-from vgateway.kube.ownership import PREFIX
+from vgateway.kube.ownership import OBJECT_UID, PREFIX
 from vgateway.syncer.kind import SyncedKind, delete_host
 from vgateway.syncer.kinds.kubernetes import KUBERNETES
 from vgateway.syncer.metadata import host_selector
@@ -112,7 +112,7 @@ class ServiceKind(SyncedKind):
     def retire(self, key: VirtualKey, host: HostObj, view: View) -> Iterator[Step]:
         """Remove the copy, unless the tenant's Service is only about to come."""
         if remade := annotations(host).get(REMADE):
-            yield CreateVirtual(SERVICES, orjson.loads(remade))
+            yield _made_again(orjson.loads(remade))
         elif annotations(host).get(BLOCK_DELETION) == "true" and view.now() - _made_at(host) < BLOCKED_SECONDS:
             yield Requeue(RECHECK_SECONDS)
         elif not _is_made_again(key, view):
@@ -129,6 +129,8 @@ class ServiceKind(SyncedKind):
             yield delete_host(SERVICES, host, "an address cannot become none, nor none an address")
         elif _type(virtual) != _type(host):
             yield _change_type(virtual, host)
+        elif _addresses_differ(virtual, host) and _was_made_again(virtual, host):
+            yield delete_host(SERVICES, host, "the tenant's cluster has given its address to another")
         elif _addresses_differ(virtual, host):
             yield from _remake(virtual, host)
         else:
@@ -179,13 +181,23 @@ def _addresses_differ(virtual: VirtualObj, host: HostObj) -> bool:
     return bool(get_path(virtual, "spec.clusterIP") != get_path(host, "spec.clusterIP"))
 
 
+def _was_made_again(virtual: VirtualObj, host: HostObj) -> bool:
+    """Say whether this is not the Service any more that was to be made anew with the host's address."""
+    return REMADE in annotations(host) and annotations(host).get(OBJECT_UID) != uid(virtual)
+
+
 def _remake(virtual: VirtualObj, host: HostObj) -> Iterator[Step]:
     """Make the tenant's Service anew with the host's address; keep it on the host copy meanwhile."""
     body = _remade(virtual, host)
     keep = {"metadata": {"annotations": {REMADE: orjson.dumps(body).decode()}}}
     yield PatchHost(SERVICES, host_key(host), keep)
     yield DeleteVirtual(SERVICES, virtual_key(virtual), uid(virtual), "the host gave it another address")
-    yield CreateVirtual(SERVICES, body)
+    yield _made_again(body)
+
+
+def _made_again(body: Obj) -> CreateVirtual:
+    """Make the tenant's Service; where another one there has the address and keeps it, with one of that cluster's."""
+    return CreateVirtual(SERVICES, body, body | {"spec": without_addresses(body["spec"])})
 
 
 def _remade(virtual: VirtualObj, host: HostObj) -> Obj:

@@ -174,6 +174,26 @@ def test_a_type_and_what_it_requires_change_in_one_write_before_anything_else(wo
     assert first.patch["spec"]["externalName"] is None
 
 
+def test_where_the_tenants_cluster_keeps_the_hosts_address_for_another_both_take_a_new_one(world: World) -> None:
+    world.round(KIND, KEY)
+    host_of(world, SERVICES, "web")["spec"]["clusterIP"] = "10.96.7.7"
+    keep, gone, made = writes(world.plan(KIND, KEY))
+    assert isinstance(made, CreateVirtual)
+    assert made.otherwise is not None
+    assert "clusterIP" not in made.otherwise["spec"]
+    for step in (keep, gone):
+        world.perform(KIND, KEY, step)
+    # As the tenant's cluster answers: the address is another one's there.
+    spec = {**made.otherwise["spec"], "clusterIP": "10.96.1.8"}
+    world.virtual[SERVICES].put(made.otherwise | {"spec": spec, "status": {"loadBalancer": {}}})
+    (step, *_) = writes(world.plan(KIND, KEY))
+    assert isinstance(step, DeleteHost)
+    world.perform(KIND, KEY, step)
+    world.round(KIND, KEY)
+    assert host_of(world, SERVICES, "web")["spec"]["clusterIP"] == "10.96.1.8"
+    assert writes(world.round(KIND, KEY)) == []
+
+
 def node_port(number: int, at: int = 80) -> list[Obj]:
     return [{"port": at, "protocol": "TCP", "targetPort": 8080, "nodePort": number}]
 
