@@ -67,7 +67,7 @@ class Automatic(Section):
     """A kind that crosses on its own where the tenant's own scheduler needs it."""
 
     enabled: bool | Literal["auto"] = "auto"
-    """``auto`` is off here: pods are scheduled by the host."""
+    """``auto`` is on with ``controlPlane.advanced.virtualScheduler``, and off where the host schedules pods."""
     selector: LabelSelector = LabelSelector()
     """The tenant sees those of the host's that carry these labels."""
     patches: Patches = ()
@@ -101,6 +101,26 @@ class FromCustomResource(Mapped):
         return self
 
 
+class NodeSelector(Section):
+    """Which of the host's nodes the tenant sees beside those that run its pods."""
+
+    all: bool = False
+    """Every node."""
+    labels: Mapping[str, str] = {}
+    """The nodes that carry all of these labels; without a scheduler of its own the tenant's pods run only there."""
+
+
+class Nodes(Switch):
+    """The host's nodes under their own names, with the gateway's address. Needs to read nodes on the host."""
+
+    sync_back_changes: bool = False
+    """What the tenant changes of a node's labels, taints, unschedulability and extended resources is changed on the
+    host, for all who use that node: ``kubectl cordon`` and ``drain`` then take effect. Needs to patch nodes there."""
+    clear_image_status: bool = False
+    """The tenant does not see which images the host's nodes hold."""
+    selector: NodeSelector = NodeSelector()
+
+
 class FromHost(Section):
     """From the host to the virtual cluster."""
 
@@ -126,8 +146,8 @@ class FromHost(Section):
     """The tenant sees these ConfigMaps of the host, and its pods may use them; ``kube-root-ca.crt`` is never shown."""
     secrets: Mapped = Mapped()
     """The tenant sees these Secrets of the host, and its pods may use them; a token of the host's comes as Opaque."""
-    nodes: NotYet = NotYet()
-    """Not supported yet: the tenant sees a node of its own making for each host node that runs its pods."""
+    nodes: Nodes = Nodes()
+    """The tenant sees the host's nodes as they are; otherwise it sees make-believe ones, where its pods run."""
     gateway_classes: NotYet = NotYet()
     """Not supported yet."""
     gateways: NotYet = NotYet()

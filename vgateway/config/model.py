@@ -28,6 +28,17 @@ class Config(Section):
     policies: Policies = Policies()
     logging: Logging = Logging()
 
+    @property
+    def settled_sync(self) -> Sync:
+        """``sync`` with every ``auto`` decided."""
+        return self.sync.settled(virtual_scheduler=self.control_plane.advanced.virtual_scheduler.enabled)
+
+    @model_validator(mode="after")
+    def _scheduler_has_nodes(self) -> Self:
+        if self.control_plane.advanced.virtual_scheduler.enabled and not self.sync.from_host.nodes.enabled:
+            raise ValueError("controlPlane.advanced.virtualScheduler needs sync.fromHost.nodes")
+        return self
+
     @model_validator(mode="after")
     def _addresses_are_certified(self) -> Self:
         if self.networking.advanced.proxy_kubelets.by_ip and self.gateway.virtual_cluster.authority_key is None:

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import model_validator
 
 from vgateway.config.base import Section
-from vgateway.config.fromhost import FromHost
+from vgateway.config.fromhost import Automatic, FromHost
 from vgateway.config.tohost import ToHost
 
 
@@ -14,6 +14,16 @@ class Sync(Section):
 
     to_host: ToHost = ToHost()
     from_host: FromHost = FromHost()
+
+    def settled(self, *, virtual_scheduler: bool) -> "Sync":
+        """Return the same with every ``auto`` decided: what the tenant's own scheduler reads is there for it."""
+        own = {"storage_classes"} if self.to_host.storage_classes.enabled else set()
+        auto = {
+            name: switch.model_copy(update={"enabled": virtual_scheduler and name not in own})
+            for name in FromHost.model_fields
+            if isinstance(switch := getattr(self.from_host, name), Automatic) and switch.enabled == "auto"
+        }
+        return self.model_copy(update={"from_host": self.from_host.model_copy(update=auto)})
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

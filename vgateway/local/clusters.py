@@ -11,7 +11,7 @@ from vgateway.local.addresses import node_name
 from vgateway.local.debian import NODE_PACKAGES, ensure_packages
 from vgateway.local.dns import launch_dns
 from vgateway.local.errors import LocalError
-from vgateway.local.gateway import await_gateway, ensure_dns, ensure_gateway, read_choices
+from vgateway.local.gateway import await_gateway, config_of, ensure_dns, ensure_gateway, read_choices
 from vgateway.local.hostcluster import finish_host, launch_host
 from vgateway.local.images import ensure_images
 from vgateway.local.inotify import raise_limit
@@ -219,6 +219,8 @@ def _bring_up_virtual(instance: Instance, state: State, name: str, wish: Wish) -
         launch_control_plane(virtual)
         publish(instance, name, cluster.address)
         finish_control_plane(virtual)
+        scheduling = config_of(choices).control_plane.advanced.virtual_scheduler.enabled
+        virtualcluster.settle_scheduler(virtual, wanted=scheduling)
     with instance.progress.step(f"gateway of {name}"):
         ensure_gateway(virtual, choices)
         await_gateway(virtual)

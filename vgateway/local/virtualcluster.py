@@ -16,6 +16,7 @@ from vgateway.local.controlplane import (
     controller_manager_arguments,
     etcd_arguments,
     kine_arguments,
+    scheduler_arguments,
 )
 from vgateway.local.hostcluster import MASTERS, READY_TAKES, control_plane_pki
 from vgateway.local.instance import Instance
@@ -125,6 +126,18 @@ def finish_control_plane(virtual: Virtual) -> None:
     options = controller_manager_arguments(path, virtual.pki(), TENANT_CONTROLLERS_OFF)
     arguments = (*options, "--horizontal-pod-autoscaler-sync-period=60s")
     processes.ensure(_program(virtual, "kube-controller-manager", arguments))
+
+
+def settle_scheduler(virtual: Virtual, *, wanted: bool) -> None:
+    """Start the tenant's own scheduler, or end it where the host's is to place pods."""
+    if not wanted:
+        virtual.instance.processes.stop([f"{virtual.scope}/kube-scheduler"])
+        return
+    user = virtual.authority.issue("scheduler", Identity("system:kube-scheduler"))
+    server = f"https://{virtual.own}:{API_PORT}"
+    own = kubeconfig(server, virtual.authority.files.certificate, client_user(user), virtual.name)
+    path = write_private(virtual.directory / "scheduler.kubeconfig", own)
+    virtual.instance.processes.ensure(_program(virtual, "kube-scheduler", scheduler_arguments(path)))
 
 
 def await_controllers(virtual: Virtual) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from vgateway.kube.client import ApiClient
 from vgateway.kube.informer import Informer
 from vgateway.kube.objects import Resource, VirtualKey
+from vgateway.kube.store import drop_managed_fields
 from vgateway.supervisor import Runnable
 from vgateway.syncer.decoded import Decoded
 from vgateway.syncer.kind import Kind, Side, Source
@@ -112,7 +113,15 @@ def _informer(client: ApiClient, source: Source, settings: SyncerSettings, chanc
     namespace, name = where_of(source, settings.names)
     only = f"metadata.name={name}" if name else ""
     labels = label_selector(source, settings.names)
-    found = Informer(client, source.resource, namespace, label_selector=labels, field_selector=only, chance=chance)
+    found = Informer(
+        client,
+        source.resource,
+        namespace,
+        label_selector=labels,
+        field_selector=only,
+        transform=source.trim or drop_managed_fields,
+        chance=chance,
+    )
     if source.place is not None:
         found.name = f"host {source.resource.plural} {namespace}/{name or '*'}"
     return found

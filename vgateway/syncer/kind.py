@@ -95,7 +95,8 @@ class Source:
 
     ``everything`` takes the host's objects of others too, ``labels`` is a selector on top, ``only`` is one object, and
     ``may_lack`` says that the resource may come and go, as custom ones do. With a ``place`` it is a part of the host
-    that is followed by itself and looked up there, whatever else is read of the resource.
+    that is followed by itself and looked up there, whatever else is read of the resource. ``trim`` leaves out of each
+    object what nobody who reads it asks for.
     """
 
     side: Side
@@ -105,6 +106,7 @@ class Source:
     only: VirtualKey | None = None
     may_lack: bool = False
     place: Place | None = None
+    trim: Callable[[Obj], Obj] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +343,10 @@ class DerivedKind(Kind):
 
     def displaced(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:
         """Act on an object that is not ours and has the key of one that should be there."""
+        return iter(())
+
+    def beside(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:
+        """Change what else follows from an object that stays; it comes before the object's own change."""
         return iter(())
 
     def let_go(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:

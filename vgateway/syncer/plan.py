@@ -211,6 +211,7 @@ def _follow(kind: DerivedKind, key: VirtualKey, derived: Derived, view: View) ->
         yield _unmake(kind, place, have, "it must be made anew")
         yield from _make(kind, want, view)
     else:
+        yield from kind.beside(key, have, view)
         yield from kind.prepare(want, view)
         yield from _adjust(kind, place, have, want)
 

@@ -56,6 +56,7 @@ from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.kinds.serviceaccount import ServiceAccountKind
 from vgateway.syncer.kinds.shown import ShownContentKind, ShownVolumeKind
 from vgateway.syncer.kinds.snapshot import BoundSnapshotKind, ContentKind, SnapshotKind
+from vgateway.syncer.kinds.syncednode import SyncedNodeKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
 from vgateway.syncer.resources import SNAPSHOTCLASSES, SNAPSHOTCONTENTS, SNAPSHOTS
 from vgateway.syncer.rules import pull
@@ -65,7 +66,7 @@ from vgateway.syncer.view import Place
 Offer = type[Kind] | Imports | Resource
 
 # What every virtual cluster needs, whatever is switched.
-ALWAYS: tuple[Offer, ...] = (RootCaKind, KubernetesServiceKind, KubernetesEndpointsKind, KubernetesSliceKind, NodeKind)
+ALWAYS: tuple[Offer, ...] = (RootCaKind, KubernetesServiceKind, KubernetesEndpointsKind, KubernetesSliceKind)
 # What each switch of the configuration brings, by its name in the section's model. A switch that is missing here and
 # turned on is refused as not supported yet.
 TO_HOST: Mapping[str, tuple[Offer, ...]] = {
@@ -90,6 +91,7 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
 }
 FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
     "events": (EventKind,),
+    "nodes": (),
     "config_maps": (),
     "secrets": (),
     "csi_drivers": (CSI_DRIVERS,),
@@ -113,13 +115,24 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise ConfigError(f"{wrong[0]}{more}")
-    kinds = select(config.sync, config.policies, config.networking.advanced.proxy_kubelets)
+    scheduling = config.control_plane.advanced.virtual_scheduler.enabled
+    kubelets = config.networking.advanced.proxy_kubelets
+    kinds = select(config.settled_sync, config.policies, kubelets, scheduling=scheduling)
     mapped = replicated(config.networking.replicate_services)
     return (*kinds, *mapped, *dns_kinds(config.control_plane.coredns))
 
 
-def select(sync: Sync, policies: Policies, kubelets: ProxyKubelets = ProxyKubelets()) -> tuple[Kind, ...]:  # noqa: B008 - frozen
-    """Return the kinds that are switched on. Raises ConfigError for a patch that makes no sense."""
+def select(
+    sync: Sync,
+    policies: Policies,
+    kubelets: ProxyKubelets = ProxyKubelets(),  # noqa: B008 - frozen
+    *,
+    scheduling: bool = False,
+) -> tuple[Kind, ...]:
+    """Return the kinds that are switched on; ``scheduling`` says that the tenant places its pods itself.
+
+    Raises ConfigError for a patch that makes no sense.
+    """
     engine = cache(JavaScript)
     found = [*customs(sync, engine)]
     for path, name, switch, offers in sorted(_switches(sync), key=_order):
@@ -129,6 +142,8 @@ def select(sync: Sync, policies: Policies, kubelets: ProxyKubelets = ProxyKubele
     if policies.pod_security_standard:
         found.append(PodSecurityKind())
     found += [_made(offer, sync, found, sync) for offer in ALWAYS]
+    nodes = sync.from_host.nodes
+    found.append(SyncedNodeKind(nodes, scheduling=scheduling) if nodes.enabled else NodeKind())
     found += [NodeAddressKind(makes=kubelets.by_ip), *([NodeEndpointsKind()] if kubelets.by_ip else [])]
     # Two switches may bring the same kind, or the later a fuller one in the earlier's place.
     return tuple({kind.name: kind for kind in found}.values())

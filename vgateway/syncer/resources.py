@@ -34,6 +34,8 @@ HOST_CAPACITIES = Resource("storage.k8s.io", "v1", "csistoragecapacities", "CSIS
 DEVICECLASSES = Resource("resource.k8s.io", "v1", "deviceclasses", "DeviceClass", namespaced=False)
 RESOURCECLAIMS = Resource("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim")
 CLAIMTEMPLATES = Resource("resource.k8s.io", "v1", "resourceclaimtemplates", "ResourceClaimTemplate")
+# The pods of the whole host, to be counted: as a resource of its own it has a store of its own.
+ALL_PODS = Resource("", "v1", "pods", "Pod", namespaced=False)
 SNAPSHOTS = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
 SNAPSHOTCONTENTS = Resource(
     "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent", namespaced=False

@@ -35,6 +35,7 @@ class SyncerSettings:
     host_version: Callable[[], str] = str
     dns: Callable[[], Dns] = lambda: OFF
     sync: Sync = field(default_factory=Sync)
+    virtual_scheduler: bool = False
     pod_security_standard: str | None = None
     enforced_tolerations: tuple[Mapping[str, str], ...] = ()
 
@@ -42,6 +43,13 @@ class SyncerSettings:
     def pods(self) -> Pods:
         """How pods run on the host."""
         return self.sync.to_host.pods
+
+    @property
+    def confining_labels(self) -> Mapping[str, str]:
+        """Return the labels of the only host nodes that pods may run on; a scheduler of the tenant sees no others."""
+        nodes = self.sync.from_host.nodes
+        confined = nodes.enabled and not nodes.selector.all and not self.virtual_scheduler
+        return nodes.selector.labels if confined else {}
 
     def host_is_at_least(self, minor: int) -> bool:
         """Say whether the host runs Kubernetes 1.``minor`` or newer; no while that is not known."""

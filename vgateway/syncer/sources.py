@@ -54,6 +54,7 @@ def union(one: Source, other: Source) -> Source:
         only=one.only if one.only == other.only else None,
         # It is the resource that may be missing, whoever reads it.
         may_lack=one.may_lack or other.may_lack,
+        trim=one.trim if one.trim == other.trim else None,
     )
 
 

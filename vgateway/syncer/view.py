@@ -14,6 +14,7 @@ from vgateway.syncer.settings import SyncerSettings
 
 BY_REFERENCE = "reference"
 BY_NODE = "node"
+BY_HOST_NODE = "host-node"
 BY_NAMESPACE = "namespace"
 BY_WAITING = "waiting"
 BY_SERVICE = "service"

@@ -50,7 +50,10 @@ def test_what_asks_for_nothing_or_is_done_already_is_accepted(side: str, given: 
             id="a custom resource of which not enough is said",
         ),
         pytest.param(
-            "fromHost", {"nodes": {"enabled": True}}, "sync.fromHost.nodes: not supported yet", id="real nodes"
+            "fromHost",
+            {"nodes": {"enable": True}},
+            "sync.fromHost.nodes.enable: unknown key",
+            id="a typing error below",
         ),
         pytest.param(
             "fromHost",

@@ -20,6 +20,7 @@ from vgateway.syncer.kinds.ingress import INGRESSES_REFER
 from vgateway.syncer.kinds.node import node_values
 from vgateway.syncer.kinds.pod.needs import waiting_values
 from vgateway.syncer.kinds.references import PODS_REFER
+from vgateway.syncer.kinds.syncednode import running_values
 from vgateway.syncer.kinds.volume import volume_values
 from vgateway.syncer.patch import merge
 from vgateway.syncer.plan import plan
@@ -42,6 +43,7 @@ from vgateway.syncer.steps import (
 )
 from vgateway.syncer.tokens import filled
 from vgateway.syncer.view import (
+    BY_HOST_NODE,
     BY_INVOLVED,
     BY_NAMESPACE,
     BY_NODE,
@@ -60,6 +62,7 @@ INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
     BY_REFERENCE: lambda obj: [*PODS_REFER.values(obj), *INGRESSES_REFER.values(obj)],
     BY_WAITING: waiting_values,
     BY_NODE: index_of(Index(Side.HOST, PODS, BY_NODE, node_values, ours=True), NAMES),
+    BY_HOST_NODE: running_values,
     BY_SERVICE: service_values,
     BY_VOLUME: volume_values,
     BY_INVOLVED: involved_values,

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vgateway import __version__
-from vgateway.kube.objects import HostObj, Obj, VirtualKey, get_path, labels
-from vgateway.kube.ownership import owner_of
+from vgateway.kube.objects import HostObj, Obj, VirtualKey, annotations, get_path, labels
+from vgateway.kube.ownership import PREFIX, owner_of
 from vgateway.syncer.kind import DerivedKind, Hint, Index, Side, Wake, same_key
-from vgateway.syncer.kinds.nodeaddress import FAKE_NODE, node_addresses, nodes_of_services
+from vgateway.syncer.kinds.nodeaddress import FAKE_NODE, is_our_node, node_addresses, nodes_of_services
 from vgateway.syncer.resources import NODES, PODS, SERVICES
 from vgateway.syncer.view import BY_NODE, View
 
+OWNER_SET = f"{PREFIX}/owner-set-kind"
 NOT_READY = "node.kubernetes.io/not-ready"
 # The names that Kubernetes has for machines.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -30,9 +31,9 @@ HEALTHY = (
 
 
 def node_values(pod: Obj) -> Iterable[str]:
-    """Index host pods by the node they run on."""
+    """Index host pods by the node they run on; a DaemonSet's pod is there because the node is, not otherwise."""
     node = get_path(pod, "spec.nodeName")
-    return (node,) if node else ()
+    return (node,) if node and annotations(pod).get(OWNER_SET) != "DaemonSet" else ()
 
 
 def nodes_of_pods(hint: Hint, view: View) -> Iterable[VirtualKey]:
@@ -70,7 +71,11 @@ class NodeKind(DerivedKind):
 
     def managed(self, obj: Obj, view: View) -> bool:
         """Nodes that the tenant made are the tenant's."""
-        return labels(obj).get(FAKE_NODE) == "true"
+        return is_our_node(obj, view)
+
+    def replaces(self, have: Obj, want: Obj) -> bool:
+        """What was copied from the host's node, before the configuration changed, does not stay in it."""
+        return labels(have).get(FAKE_NODE) != "true"
 
     def host_words(self, key: VirtualKey, view: View) -> Mapping[str, str]:
         """Nodes are called the same on both sides."""

@@ -12,7 +12,7 @@ def test_the_host_pod_runs_under_the_workload_account_and_mounts_no_token_of_the
 
 
 def test_priority_and_what_else_the_host_decides_are_cleared() -> None:
-    own = dict.fromkeys(CLEARED - {"volumes", "affinity", "topologySpreadConstraints", "nodeName"}, "x")
+    own = dict.fromkeys(CLEARED - {"volumes", "affinity", "topologySpreadConstraints", "nodeName", "nodeSelector"}, "x")
     assert not CLEARED & set(host_spec(VirtualObj(a_pod(**own)), World().view))
 
 

@@ -23,6 +23,7 @@ from vgateway.kube.objects import (
 )
 from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kind import READ, WRITE, Hint, Index, Rights, Side, Source, SyncedKind, Wake, delete_host
+from vgateway.syncer.kinds.node import OWNER_SET
 from vgateway.syncer.kinds.pod.ending import bereave, dismiss, leave, vanish
 from vgateway.syncer.kinds.pod.fields import identity
 from vgateway.syncer.kinds.pod.needs import (
@@ -49,7 +50,6 @@ from vgateway.syncer.steps import CreateHost, Requeue, Step, Tell
 from vgateway.syncer.view import BY_NAMESPACE, BY_WAITING, View
 
 OWNERS = f"{PREFIX}/owner-references"
-OWNER_SET = f"{PREFIX}/owner-set-kind"
 SET_KINDS = {"DaemonSet": "apps/v1", "ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "Job": "batch/v1"}
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 DAEMON_POD = "cluster-autoscaler.kubernetes.io/daemonset-pod"

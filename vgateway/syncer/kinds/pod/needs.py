@@ -18,6 +18,7 @@ from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import Hint, Side, Wake, delete_host, namesakes
 from vgateway.syncer.kinds.pod.classes import class_limits
 from vgateway.syncer.kinds.pod.dns import CLUSTER_DNS, lacks_dns
+from vgateway.syncer.kinds.pod.scheduling import unplaced
 from vgateway.syncer.kinds.references import claims_of, index_value, references
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.kinds.wording import words_about
@@ -39,6 +40,7 @@ def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
     pod's status.
     """
     yield from class_limits(virtual["spec"], view)
+    yield from unplaced(virtual["spec"].get("nodeName"), view)
     if not view.front_address():
         yield f"the host Service {view.settings.service} has no ClusterIP yet"
     if lacks_dns(virtual, view):

@@ -1,32 +1,45 @@
 """Where a pod may run: terms about other pods are confined to the tenant's own, and to the namespaces they mean.
 
-A node that the tenant chose becomes a requirement that the host's
-scheduler keeps, so that taints and capacity of the host still count.
+A node that the tenant chose, by hand or by a scheduler of its own, becomes a requirement that the host's
+scheduler keeps, so that taints and capacity of the host still count. What the tenant's scheduler has decided by is
+not asked a second time.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from vgateway.kube.names import Names
 from vgateway.kube.objects import Obj, VirtualObj, labels
 from vgateway.kube.ownership import MANAGED_BY, NAMESPACE_LABEL
 from vgateway.syncer.metadata import host_label_key, namespace_label_key
-from vgateway.syncer.resources import NAMESPACES
+from vgateway.syncer.resources import NAMESPACES, NODES
 from vgateway.syncer.view import View
 
 Selector = Mapping[str, Any]
 
 
 def host_scheduling(virtual: VirtualObj, view: View) -> Obj:
-    """Return ``affinity`` and ``topologySpreadConstraints`` of the host pod."""
+    """Return ``affinity``, ``nodeSelector`` and ``topologySpreadConstraints`` of the host pod."""
     spec = virtual["spec"]
+    if view.settings.virtual_scheduler:
+        return {"affinity": {"nodeAffinity": on_node({}, spec["nodeName"])}} if spec.get("nodeName") else {}
     found: Obj = {}
+    if own := {**(spec.get("nodeSelector") or {}), **view.settings.confining_labels}:
+        found["nodeSelector"] = own
     affinity = host_affinity(virtual, view)
     if affinity:
         found["affinity"] = affinity
     if spread := spec.get("topologySpreadConstraints"):
         found["topologySpreadConstraints"] = [_spread(constraint, virtual, view.names) for constraint in spread]
     return found
+
+
+def unplaced(node: str | None, view: View) -> Iterator[str]:
+    """Say why a pod has no place on the host yet: it waits for the tenant's scheduler, or means an unknown node."""
+    if view.settings.virtual_scheduler and not node:
+        yield "the virtual cluster's scheduler has not placed it yet"
+    if node and view.settings.sync.from_host.nodes.enabled and ("", node) not in view.virtual[NODES]:
+        yield f"the virtual cluster has no node {node}"
 
 
 def host_tolerations(own: Iterable[Mapping[str, Any]], view: View) -> list[Obj]:

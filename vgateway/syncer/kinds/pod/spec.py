@@ -18,6 +18,7 @@ CLEARED = frozenset(
         "affinity",
         "ephemeralContainers",  # added afterwards, through their own subresource
         "nodeName",
+        "nodeSelector",
         "overhead",
         "preemptionPolicy",
         "priority",

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vgateway.kube.objects import HostObj, Obj, VirtualObj, get_path, host_key, is_deleting, uid, virtual_key
-from vgateway.syncer.kinds.node import virtual_node
 from vgateway.syncer.kinds.pod.messages import told_status
+from vgateway.syncer.kinds.syncednode import new_node
 from vgateway.syncer.patch import merge_diff
 from vgateway.syncer.resources import NAMESPACES, NODES, PODS
-from vgateway.syncer.steps import Bind, CreateVirtual, PatchHost, PatchVirtual, Step
+from vgateway.syncer.steps import Bind, CreateVirtual, PatchHost, PatchVirtual, Requeue, Step
 from vgateway.syncer.view import View
 
 STATUS_LISTS = (
@@ -33,6 +33,8 @@ HOST_CONDITIONS = frozenset(
     }
 )
 TERMINAL = ("Succeeded", "Failed")
+# A host node is seen a moment later than the pod that runs on it.
+NODE_SECONDS = 1.0
 # Fields of the tenant's status that the host's must not replace or drop.
 VIRTUAL_FIELDS = (
     "qosClass",
@@ -61,8 +63,12 @@ def bind(virtual: VirtualObj, host: HostObj, view: View) -> list[Step]:
     node = get_path(host, "spec.nodeName")
     if not node or _is_unbindable(virtual, view):
         return []
-    known = ("", node) in view.virtual[NODES]
-    made: list[Step] = [] if known else [CreateVirtual(NODES, virtual_node(node, None, view))]
+    made: list[Step] = []
+    if ("", node) not in view.virtual[NODES]:
+        body = new_node(node, view)
+        if body is None:
+            return [Requeue(NODE_SECONDS)]
+        made.append(CreateVirtual(NODES, body))
     return made if get_path(virtual, "spec.nodeName") else [*made, Bind(virtual_key(virtual), uid(virtual), node)]
 
 
