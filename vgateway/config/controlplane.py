@@ -1,6 +1,6 @@
 """``controlPlane``: the gateway's own listeners, and the virtual cluster's DNS."""
 
-from vgateway.config.base import Port, Section, Switch
+from vgateway.config.base import Port, Section
 from vgateway.config.coredns import Coredns
 
 
@@ -24,12 +24,18 @@ class Kubelet(Section):
     """``true`` shows the tenant how busy the host's nodes are, all tenants' load together; ``false`` only its pods."""
 
 
+class VirtualScheduler(Section):
+    """Who places the tenant's pods."""
+
+    enabled: bool = False
+    """``true``: the tenant's own kube-scheduler, on ``sync.fromHost.nodes``, in what room others leave there; needs to
+    read all pods of the host. ``false``: the host's scheduler, by the host's own rules."""
+
+
 class Advanced(Section):
     """What most virtual clusters leave alone."""
 
-    virtual_scheduler: Switch = Switch()
-    """The tenant's own kube-scheduler places its pods, on ``sync.fromHost.nodes``, in what room others leave there;
-    needs to read all pods of the host. Otherwise the host's scheduler does, by the host's own rules."""
+    virtual_scheduler: VirtualScheduler = VirtualScheduler()
 
 
 class ControlPlane(Section):

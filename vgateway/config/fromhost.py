@@ -120,6 +120,12 @@ class Nodes(Switch):
     """The tenant does not see which images the host's nodes hold."""
     selector: NodeSelector = NodeSelector()
 
+    @model_validator(mode="after")
+    def _unpatched(self) -> Self:
+        if self.patches:
+            raise ValueError("nodes cannot be patched: who changed a field could not be told")
+        return self
+
 
 class FromHost(Section):
     """From the host to the virtual cluster."""
