@@ -13,7 +13,7 @@ from tests.integration.conftest import with_namespace
 from tests.support.clusters import Clusters
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
-from tests.support.kubelet import KubeletPort, kubelet_port
+from tests.support.kubelet import KubeletPort, dialled_in_pod, kubelet_port
 from tests.support.manifests import container, deployment, shell_pod
 
 pytestmark = pytest.mark.cluster
@@ -125,15 +125,13 @@ def test_a_pod_finds_its_nodes_kubelet_by_address_and_by_name(noded: Kubectl, ho
     assert ip in noded.ok("get", "nodes", "-o", "wide")
     assert "images" not in found["status"]
 
-    noded.ok("create", "clusterrolebinding", place, "--clusterrole=system:kubelet-api-admin",
-             f"--serviceaccount={place}:default")  # fmt: skip
-    aliases = [{"ip": ip, "hostnames": [address(found, "Hostname")]}]
-    noded.apply(with_namespace(shell_pod("scraper", hostAliases=aliases), place))
+    port = port_of(noded, name)
+    noded.apply(with_namespace(shell_pod("scraper"), place))
     noded.ok("wait", "-n", place, "pod/scraper", *READY)
-    token = "Authorization: Bearer $(cat /var/run/secrets/kubernetes.io/serviceaccount/token)"
-    for authority in (ip, address(found, "Hostname")):
-        wget = f'wget -qO- --no-check-certificate --header "{token}" https://{authority}:10250/pods'
-        assert "scraper" in names_of(noded.ok("exec", "-n", place, "scraper", "--", "sh", "-c", wget).encode())
+    for spelled in (ip, address(found, "Hostname")):
+        with dialled_in_pod(noded, place, "scraper", spelled) as connection:
+            code, body = port.ask_over(connection, spelled, "/pods")
+        assert (code, "scraper" in names_of(body)) == (200, True)
     assert "scraper" in names_of(noded.ok("get", "--raw", f"/api/v1/nodes/{name}/proxy/pods").encode())
     assert noded.ok("get", "--raw", f"/api/v1/nodes/https:{name}:10250/proxy/healthz") == "ok"
 
@@ -188,7 +186,7 @@ def test_a_node_that_is_lost_is_seen_to_be_lost_and_one_that_is_gone_is_gone(
 def test_what_the_tenant_may_change_of_a_node_is_changed_on_the_host(noded: Kubectl, host: Kubectl, ghost: str) -> None:
     eventually(lambda: node(noded, ghost), bool)
     noded.ok("taint", "node", ghost, "mine=yes:NoExecute")
-    noded.ok("label", "node", ghost, "for=tenants", "own=1")
+    noded.ok("label", "node", ghost, "for=tenants", "own=1", "--overwrite")
     noded.ok("uncordon", ghost)
     extended = {"status": {"capacity": {"example.io/seats": "3"}}}
     noded.ok("patch", "node", ghost, "--subresource=status", "--type=merge", "-p", orjson.dumps(extended).decode())

@@ -3,6 +3,9 @@
 import http.client
 import socket
 import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.support.kubectl import Kubectl
@@ -20,13 +23,16 @@ class KubeletPort:
 
     def ask(self, name: str, path: str) -> tuple[int, bytes]:
         """Return code and body; fails with ``ssl.SSLCertVerificationError`` when the certificate lacks the name."""
+        return self.ask_over(socket.create_connection((self.address, PORT), timeout=60), name, path)
+
+    def ask_over(self, connection: socket.socket, name: str, path: str) -> tuple[int, bytes]:
+        """Return code and body, over a connection that leads to the port."""
         context = ssl.create_default_context(cadata=self.authority)
-        raw = socket.create_connection((self.address, PORT), timeout=60)
-        with context.wrap_socket(raw, server_hostname=name) as secure:
-            connection = http.client.HTTPConnection(name, PORT)
-            connection.sock = secure
-            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
-            answer = connection.getresponse()
+        with context.wrap_socket(connection, server_hostname=name) as secure:
+            client = http.client.HTTPConnection(name, PORT)
+            client.sock = secure
+            client.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+            answer = client.getresponse()
             return answer.status, answer.read()
 
     def certifies(self, name: str) -> bool:
@@ -42,3 +48,14 @@ def kubelet_port(tenant: Kubectl, address: str, account: str, namespace: str = "
     """Return the port with the token of a ServiceAccount."""
     authority = tenant.json("get", "configmap", "kube-root-ca.crt", "-n", "default")["data"]["ca.crt"]
     return KubeletPort(address, authority, tenant.ok("create", "token", account, "-n", namespace).strip())
+
+
+@contextmanager
+def dialled_in_pod(tenant: Kubectl, namespace: str, pod: str, name: str) -> Iterator[socket.socket]:
+    """Give a connection that a program in a pod has made to a node's kubelet, by the pod's own DNS and network."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(60)
+    arguments = ("exec", "-i", "-n", namespace, pod, "--", "nc", name, str(PORT))
+    with ours, theirs, tenant.started(*arguments, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL):
+        theirs.close()
+        yield ours
