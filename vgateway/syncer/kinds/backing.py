@@ -30,6 +30,8 @@ from vgateway.syncer.kinds.event import FROM_HOST
 from vgateway.syncer.resources import CLAIMS, SNAPSHOTCONTENTS, SNAPSHOTS, VOLUMES
 from vgateway.syncer.view import View
 
+HOST_UID = f"{PREFIX}/host-uid"
+"""On what is shown to the tenant: which object of the host's it is."""
 HELD_BY = f"{PREFIX}/held-by"
 """On a host object: whose virtual cluster, which object of the tenant's with which UID, and its copy's UID."""
 
@@ -40,7 +42,8 @@ class Backing:
 
     ``reference`` is where it names the object, ``named_in`` where that names it, ``policy`` what becomes of it when
     the object is gone, ``class_name`` the path of the class in both. ``crosses`` says whether the tenant makes and
-    sees real ones, ``was_bound`` whether a tenant's object has been told that the host had bound it.
+    sees real ones, ``was_bound`` whether a tenant's object has been told that the host had bound it. ``sign`` is an
+    annotation that tells tools the host's name of what is shown.
     """
 
     resource: Resource
@@ -52,6 +55,7 @@ class Backing:
     crosses: Callable[[Sync], bool]
     was_bound: Callable[[VirtualObj], bool]
     may_lack: bool = False
+    sign: str = ""
 
     def sources(self, side: Side) -> tuple[Source, Source]:
         """Return what must be followed of one side: of the host all of what may stand behind something."""
@@ -199,6 +203,7 @@ VOLUME = Backing(
     class_name="spec.storageClassName",
     crosses=lambda sync: sync.to_host.persistent_volumes.enabled,
     was_bound=lambda virtual: get_path(virtual, "status.phase") in BOUND,
+    sign=f"{PREFIX}/host-pv",
 )
 CONTENT = Backing(
     SNAPSHOTCONTENTS,

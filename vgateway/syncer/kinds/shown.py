@@ -16,21 +16,19 @@ from vgateway.kube.objects import (
     annotations,
     get_path,
     is_deleting,
-    labels,
     metadata,
     set_path,
     uid,
 )
 from vgateway.kube.ownership import PREFIX, owner_of
 from vgateway.syncer.kind import READ, DerivedKind, Rights, Side, Source, Wake, delete_host, same_key
-from vgateway.syncer.kinds.backing import CONTENT, HELD_BY, VOLUME, Backing, Held, held, virtual_reference
+from vgateway.syncer.kinds.backing import CONTENT, HELD_BY, HOST_UID, VOLUME, Backing, Held, held, virtual_reference
 from vgateway.syncer.kinds.imported import imported
-from vgateway.syncer.kinds.volume import FAKE_VOLUME
+from vgateway.syncer.kinds.volume import is_fake
 from vgateway.syncer.resources import SNAPSHOTCONTENTS, VOLUMES
 from vgateway.syncer.steps import PatchHost, PatchVirtual, Step
 from vgateway.syncer.view import View
 
-HOST_UID = f"{PREFIX}/host-uid"
 HOST_POLICY = f"{PREFIX}/host-policy"
 """The host's policy as it was shown: a tenant's object that differs has been changed by the tenant."""
 KEEP = f"{PREFIX}/from-host"
@@ -81,7 +79,7 @@ class ShownKind(DerivedKind):
 
     def managed(self, obj: Obj, view: View) -> bool:
         """What came from the host, and looks of what is there really."""
-        return HOST_UID in annotations(obj) or labels(obj).get(FAKE_VOLUME) == "true"
+        return HOST_UID in annotations(obj) or is_fake(obj)
 
     def replaces(self, have: Obj, want: Obj) -> bool:
         """Another object of the host's, or only the looks of one."""
@@ -153,7 +151,8 @@ def shown(backing: Backing, host: HostObj, found: Held, have: Mapping[str, Any])
     meta = copy["metadata"]
     policy = own_policy(backing, host, have)
     own = {key: value for key, value in annotations(copy).items() if key != HELD_BY and not key.endswith(PRIVATE_KEYS)}
-    meta["annotations"] = own | {HOST_UID: uid(host), HOST_POLICY: str(policy)}
+    sign = {backing.sign: meta["name"]} if backing.sign else {}
+    meta["annotations"] = own | {HOST_UID: uid(host), HOST_POLICY: str(policy)} | sign
     finalizers = metadata(have).get("finalizers") or []
     meta["finalizers"] = finalizers if KEEP in finalizers else [*finalizers, KEEP]
     copy["spec"] = without_private(copy["spec"])

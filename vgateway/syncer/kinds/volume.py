@@ -3,11 +3,13 @@
 They are looks only: nothing of the host's volume is read, so no right to cluster-scoped objects is needed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from vgateway.kube.objects import Obj, VirtualKey, VirtualObj, get_path, labels, metadata, uid
+from vgateway.kube.objects import Obj, VirtualKey, VirtualObj, annotations, get_path, is_deleting, labels, metadata, uid
 from vgateway.kube.ownership import PREFIX
 from vgateway.syncer.kind import DerivedKind, Hint, Index, Side, Wake, same_key
+from vgateway.syncer.kinds.backing import HOST_UID
 from vgateway.syncer.resources import CLAIMS, VOLUMES
 from vgateway.syncer.steps import PatchVirtual, Step
 from vgateway.syncer.view import BY_VOLUME, View
@@ -43,7 +45,10 @@ class FakeVolumeKind(DerivedKind):
         return (Index(Side.VIRTUAL, CLAIMS, BY_VOLUME, volume_values),)
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
-        """Return the volume of the claim that is bound to it."""
+        """Return the volume of the claim that is bound to it; a real one that was shown before has to go first."""
+        have = self.existing(key, view)
+        if have is not None and is_deleting(have) and not is_fake(have):
+            return None
         for claim in view.virtual_keys(CLAIMS, BY_VOLUME, key.name):
             found = view.virtual_obj(CLAIMS, claim)
             if found is not None:
@@ -51,13 +56,22 @@ class FakeVolumeKind(DerivedKind):
         return None
 
     def managed(self, obj: Obj, view: View) -> bool:
-        """Only what was made here."""
-        return labels(obj).get(FAKE_VOLUME) == "true"
+        """Only what was made here, also when it was a real one that has been switched off since."""
+        return is_fake(obj) or HOST_UID in annotations(obj)
+
+    def replaces(self, have: Obj, want: Obj) -> bool:
+        """A real one, whose source cannot be changed."""
+        return not is_fake(have)
 
     def let_go(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:
         """Take the protection off a volume that no claim needs any more."""
         if metadata(have).get("finalizers"):
             yield PatchVirtual(VOLUMES, key, {"metadata": {"finalizers": None}})
+
+
+def is_fake(volume: Mapping[str, Any]) -> bool:
+    """Say whether a volume is only the looks of one."""
+    return labels(volume).get(FAKE_VOLUME) == "true"
 
 
 def fake_volume(name: str, claim: VirtualObj) -> Obj:

@@ -10,9 +10,9 @@ from vgateway.config.policies import Policies
 from vgateway.config.sync import Sync
 from vgateway.kube.objects import Obj, VirtualKey, VirtualObj, get_path
 from vgateway.syncer.kind import SyncedKind
-from vgateway.syncer.kinds.backing import HELD_BY
+from vgateway.syncer.kinds.backing import HELD_BY, HOST_UID
 from vgateway.syncer.kinds.persistentvolume import BoundClaimKind, VolumeKind, host_source, secrets_of
-from vgateway.syncer.kinds.shown import HOST_UID, KEEP, ShownVolumeKind
+from vgateway.syncer.kinds.shown import KEEP, ShownVolumeKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
 from vgateway.syncer.resources import CLAIMS, VOLUMES
 from vgateway.syncer.steps import CreateHost, CreateVirtual, DeleteHost, DeleteVirtual, PatchHost, PatchVirtual, Tell
@@ -160,6 +160,21 @@ def test_the_looks_of_a_volume_give_way_to_the_real_one(world: World) -> None:
     (free,) = world.plan(SHOWN, GIVEN)
     assert isinstance(free, PatchVirtual)
     assert free.patch == {"metadata": {"finalizers": None}}
+
+
+def test_the_real_one_gives_way_to_looks_when_it_is_switched_off(world: World) -> None:
+    fake = FakeVolumeKind()
+    gone, made = world.plan(fake, GIVEN)
+    assert isinstance(gone, DeleteVirtual)
+    assert isinstance(made, CreateVirtual)
+    seen(world)["metadata"]["deletionTimestamp"] = "now"
+    (free,) = world.plan(fake, GIVEN)
+    assert isinstance(free, PatchVirtual)
+    assert free.patch == {"metadata": {"finalizers": None}}
+    world.virtual[VOLUMES].by_key.clear()
+    world.round(fake, GIVEN)
+    assert seen(world)["spec"]["flexVolume"] == {"driver": "fake"}
+    assert world.plan(fake, GIVEN) == []
 
 
 @pytest.fixture
