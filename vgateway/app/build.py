@@ -44,7 +44,7 @@ from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.memory import Work
 from vgateway.syncer.registry import kinds_for
 from vgateway.syncer.resources import NODES, SERVICES
-from vgateway.syncer.settings import SyncerSettings, tolerations_of
+from vgateway.syncer.settings import SyncerSettings, names_of, tolerations_of
 from vgateway.wire.issuing import AuthorityFiles, IssuedTls
 from vgateway.wire.server import Listener, TlsFiles, peer_certificate
 from vgateway.wire.upstream import Upstream
@@ -88,7 +88,7 @@ def build(config: Config, path: Path) -> Process:
     transports = [Transport(one, "virtual") for one in outward]
     services = service_creation(syncer, host_api, transports)
     streams = upstream_of(host, HOST_HOP)
-    names = Names(gateway.name, gateway.namespace)
+    names = settings.names
     directory = StoreDirectory(names, syncer.virtual_pods.store, syncer.host_pods.store, virtual_api, host_api)
     nodes = node_directory(config, names, syncer)
     figures = node_figures(config, names, directory, host_api)
@@ -204,7 +204,7 @@ def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion,
     """Say what the syncer has to know."""
     gateway = config.gateway
     return SyncerSettings(
-        names=Names(gateway.name, gateway.namespace),
+        names=names_of(config),
         service=gateway.service_name,
         address=gateway.address,
         kubelet_port=config.control_plane.kubelet.port,

@@ -6,7 +6,7 @@ from typing import Any
 from vgateway.config.model import Config
 from vgateway.kubelet.rights import NODE_RULES, STREAM_RULES, USAGE_RULES
 from vgateway.syncer.kind import Kind
-from vgateway.syncer.registry import host_cluster_rules, host_role_rules
+from vgateway.syncer.registry import host_cluster_rules, host_role_rules, is_spread
 
 
 def role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
@@ -17,4 +17,5 @@ def role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
 def cluster_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the ClusterRole; none, and there is no ClusterRole."""
     nodes = NODE_RULES if config.control_plane.kubelet.node_metrics else ()
-    return [*host_cluster_rules(kinds), *nodes]
+    streams = [*STREAM_RULES, *USAGE_RULES] if is_spread(kinds) else ()
+    return [*host_cluster_rules(kinds), *nodes, *streams]

@@ -26,6 +26,13 @@ class Sync(Section):
         return self.model_copy(update={"from_host": self.from_host.model_copy(update=auto)})
 
     @model_validator(mode="after")
+    def _alone(self) -> Self:
+        for name in ("network_policies", "service_accounts", "persistent_volumes", "volume_snapshot_contents"):
+            if self.to_host.namespaces.enabled and getattr(self.to_host, name).enabled is True:
+                raise ValueError(f"toHost.{ToHost.model_fields[name].alias} does not go with toHost.namespaces")
+        return self
+
+    @model_validator(mode="after")
     def _one_way(self) -> Self:
         for name in ("storage_classes", "priority_classes"):
             if getattr(self.to_host, name).enabled is True and getattr(self.from_host, name).enabled is True:

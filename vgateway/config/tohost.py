@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from vgateway.config.base import DNS_LABEL, NotYet, On, ResourceName, Section, Switch
+from vgateway.config.namespaces import Namespaces
 from vgateway.config.pods import Pods
 
 
@@ -70,8 +71,8 @@ class ToHost(Section):
     """The host's ingress controller serves the tenant's Ingresses."""
     network_policies: Switch = Switch()
     """The host's network enforces the tenant's NetworkPolicies on its pods."""
-    namespaces: NotYet = NotYet()
-    """Not supported yet: everything lives in one host namespace."""
+    namespaces: Namespaces = Namespaces()
+    """Turned off, everything of the tenant's is in one host namespace."""
     resource_claims: Switch = Switch()
     """Pods may claim devices of the host's (dynamic resource allocation); it needs Kubernetes 1.34 on both sides."""
     resource_claim_templates: Switch = Switch()

@@ -46,7 +46,7 @@ def node_service_name(names: Names, node: str) -> str:
 def node_of_service(names: Names, service: HostObj) -> str:
     """Return the node that a host Service is the address of, "" unless it is provably one that we made."""
     node, marks = annotations(service).get(OBJECT_NAME, ""), labels(service)
-    ours = marks.get(MANAGED_BY) == marks.get(BELONGS_TO) == names.virtual_cluster
+    ours = marks.get(MANAGED_BY) == names.marker and marks.get(BELONGS_TO) == names.virtual_cluster
     meta = service["metadata"]
     place = (meta.get("namespace"), meta["name"]) == (names.host_namespace, node_service_name(names, node))
     return node if node and ours and place and annotations(service).get(OBJECT_KIND) == NODE_KIND else ""
@@ -56,7 +56,7 @@ def node_service_marks(names: Names, node: str) -> dict[str, dict[str, str]]:
     """Return the labels and annotations that prove whose a node's Service is; a label holds 63 characters only."""
     return {
         "labels": {
-            MANAGED_BY: names.virtual_cluster,
+            MANAGED_BY: names.marker,
             BELONGS_TO: names.virtual_cluster,
             NODE_LABEL: safe_concat(node),
         },

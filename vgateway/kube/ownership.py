@@ -37,12 +37,12 @@ def owner_labels(names: Names, virtual: VirtualKey) -> dict[str, str]:
     """Return the labels that select what is ours."""
     if not virtual.namespace:
         return {MANAGED_BY: names.cluster_marker}
-    return {MANAGED_BY: names.virtual_cluster, NAMESPACE_LABEL: virtual.namespace}
+    return {MANAGED_BY: names.marker, NAMESPACE_LABEL: virtual.namespace}
 
 
 def is_labelled(names: Names, host: HostObj) -> bool:
     """Say whether a host object carries our label; beyond our namespace that names the namespace too."""
-    mark = names.virtual_cluster if host_key(host).namespace else names.cluster_marker
+    mark = names.marker if host_key(host).namespace else names.cluster_marker
     return labels(host).get(MANAGED_BY) == mark
 
 

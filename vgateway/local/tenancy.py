@@ -3,6 +3,8 @@
 from pathlib import Path
 from urllib.parse import quote
 
+from vgateway.kube.names import Names
+from vgateway.kube.ownership import MANAGED_BY
 from vgateway.local.errors import LocalError
 from vgateway.local.instance import Instance
 from vgateway.local.kubeapi import (
@@ -68,13 +70,20 @@ def leave_host(instance: Instance, name: str) -> None:
     """Remove the namespace and wait until it is gone. Raises LocalError when the host cluster does not manage that."""
     namespace, api = host_namespace(name), instance.host_api
     _without_other_rights(instance, name, Rights())
-    if api.get(NAMESPACES, namespace) is None:
-        return
-    # Their own grace periods have nothing left to wait for: whoever could talk to the tenant is gone.
-    api.ask("DELETE", f"{PODS.path(namespace)}?gracePeriodSeconds=0")
-    api.ask("DELETE", NAMESPACES.path(name=namespace))
-    if not wait_until(lambda: api.get(NAMESPACES, namespace) is None, LEAVING_TAKES):
-        raise LocalError(f"the host namespace {namespace} did not go within {LEAVING_TAKES:.0f} s")
+    found = [*_namespaces_of(instance, name), *([namespace] if api.get(NAMESPACES, namespace) else [])]
+    for one in found:
+        # Their own grace periods have nothing left to wait for: whoever could talk to the tenant is gone.
+        api.ask("DELETE", f"{PODS.path(one)}?gracePeriodSeconds=0")
+        api.ask("DELETE", NAMESPACES.path(name=one))
+    if not wait_until(lambda: all(api.get(NAMESPACES, one) is None for one in found), LEAVING_TAKES):
+        raise LocalError(f"the host namespaces {', '.join(found)} did not go within {LEAVING_TAKES:.0f} s")
+
+
+def _namespaces_of(instance: Instance, name: str) -> list[str]:
+    """Return the host namespaces that virtual ones have of their own."""
+    label = f"{MANAGED_BY}={Names(name, host_namespace(name)).cluster_marker}"
+    found = instance.host_api.ask("GET", f"{NAMESPACES.path()}?labelSelector={quote(label)}")
+    return [one["metadata"]["name"] for one in found["items"]]
 
 
 def _without_other_rights(instance: Instance, name: str, rights: Rights) -> None:

@@ -24,10 +24,10 @@ from vgateway.syncer.kind import Kind, Side
 from vgateway.syncer.metrics import SyncerMetrics
 from vgateway.syncer.reconciler import Reconciler
 from vgateway.syncer.registry import KINDS
-from vgateway.syncer.resources import PODS
+from vgateway.syncer.resources import NAMESPACES, PODS
 from vgateway.syncer.settings import SyncerSettings
 from vgateway.syncer.view import View
-from vgateway.syncer.waker import Waker, every_key, wakes_of
+from vgateway.syncer.waker import Settling, Waker, every_key, wakes_of
 from vgateway.syncer.workqueue import Rank
 
 
@@ -69,6 +69,8 @@ def build_syncer(
     for (resource, place), informer in caches.places.items():
         wakes = wakes_of(kinds, Side.HOST, resource, place)
         informer.subscribe(Waker(Side.HOST, resource, wakes, view, reconciler.memory, controller.wake))
+    if settings.names.spread:
+        caches.followed[Side.HOST, NAMESPACES].subscribe(Settling(kinds, view, controller.wake))
     for kind in kinds:
         for informer in caches.lacked_by(kind):
             informer.on_list(partial(_look_at_all, kind, view, controller))

@@ -59,14 +59,15 @@ class Explainer:
             known = ", ".join(sorted({kind.resource.plural for kind in self._kinds}))
             raise GatewayError(404, f"{word} do not cross between the clusters here; these do: {known}")
         if host:
-            kind, key = self._owner(kinds, name)
+            kind, key = self._owner(kinds, namespace, name)
         else:
             key = VirtualKey(namespace or "default", name) if kinds[0].resource.namespaced else VirtualKey("", name)
             kind = self._chosen(kinds, key)
         return self._answer(kind, key)
 
-    def _owner(self, kinds: tuple[Kind, ...], name: str) -> tuple[Kind, VirtualKey]:
-        namespace = self._view.names.host_namespace
+    def _owner(self, kinds: tuple[Kind, ...], place: str, name: str) -> tuple[Kind, VirtualKey]:
+        spread, own = self._view.names.spread, self._view.names.host_namespace
+        namespace = place or own if spread else own
         for kind in kinds:
             where = HostKey(namespace if kind.resource.namespaced else "", name)
             found = self._view.host_obj(kind.resource, where) if kind.resource in self._view.host else None

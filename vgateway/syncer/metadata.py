@@ -62,13 +62,13 @@ def bookkeeping(own_labels: Iterable[str], own_annotations: Iterable[str]) -> di
     }
 
 
-def owner_references(view: View, virtual: VirtualObj) -> list[Obj]:
+def owner_references(view: View, virtual: VirtualObj, namespace: str | None = None) -> list[Obj]:
     """Return the reference to the host Service of the virtual cluster, so that the host collects what it leaves.
 
     It is a controller's reference if the tenant's object has a controller: draining tools look for one.
     """
     service = view.front_service()
-    if service is None:
+    if service is None or namespace not in (None, view.names.host_namespace):
         return []
     controlled = any(ref.get("controller") for ref in get_path(virtual, "metadata.ownerReferences") or ())
     reference: Obj = {
@@ -91,14 +91,15 @@ def host_metadata(
         "labels": dict(host_labels_),
         "annotations": {**marks, **bookkeeping(host_labels_, marks)},
     }
-    # What belongs to no namespace cannot be owned by what does.
-    owners = owner_references(view, virtual) if where.namespace else []
+    # What belongs to no namespace, or to another one, cannot be owned by what is in ours.
+    owners = owner_references(view, virtual, where.namespace)
     return found | ({"ownerReferences": owners} if owners else {})
 
 
 def owners_patch(view: View, host: HostObj) -> Obj:
     """Return the patch that makes the host Service of the virtual cluster an owner again; empty if it is."""
-    service = view.front_service() if host["metadata"].get("namespace") else None
+    own = host["metadata"].get("namespace") == view.names.host_namespace
+    service = view.front_service() if own else None
     have = get_path(host, "metadata.ownerReferences") or []
     if service is None or any(ref.get("uid") == uid(service) for ref in have):
         return {}
@@ -134,4 +135,4 @@ def host_selector(names: Names, selector: Mapping[str, str] | None, namespace: s
     if not selector:
         return None if selector is None else {}
     own = {host_label_key(names, key): value for key, value in selector.items()}
-    return own | {NAMESPACE_LABEL: namespace, MANAGED_BY: names.virtual_cluster}
+    return own | {NAMESPACE_LABEL: namespace, MANAGED_BY: names.marker}

@@ -42,6 +42,8 @@ from vgateway.syncer.view import View
 
 # The end of a displacing object of ours wakes the displaced; one of somebody else's may not.
 DISPLACED_SECONDS = 30.0
+# The host namespace's coming wakes what waits for it.
+SETTLING_SECONDS = 30.0
 # A patch that failed may have taken too long; what the object itself is wakes its key.
 PATCH_SECONDS = 60.0
 
@@ -130,10 +132,20 @@ def _alone(kind: SyncedKind, virtual: VirtualObj, view: View) -> Iterator[Step]:
     if is_deleting(virtual):
         yield from kind.bereave(virtual, view)
     elif kind.wanted(virtual, view):
-        if why := kind.refusal(virtual, view):
+        if not view.is_settled(virtual_key(virtual).namespace):
+            yield from _unsettled(virtual_key(virtual).namespace, view)
+        elif why := kind.refusal(virtual, view):
             yield Tell("NotSynced", why)
         else:
             yield from kind.introduce(virtual, view)
+
+
+def _unsettled(namespace: str, view: View) -> Iterator[Step]:
+    """Wait for the namespace on the host, if there is to be one."""
+    if view.names.namespace_of(namespace):
+        yield Requeue(SETTLING_SECONDS)
+    else:
+        yield Tell("NotSynced", f"no line of sync.toHost.namespaces.mappings gives {namespace} a namespace on the host")
 
 
 def _displaced(kind: SyncedKind, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:

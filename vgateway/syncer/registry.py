@@ -25,6 +25,7 @@ from vgateway.syncer.kinds.disruptionbudget import DisruptionBudgetKind
 from vgateway.syncer.kinds.dns import dns_kinds
 from vgateway.syncer.kinds.endpoints import KubernetesEndpointsKind, KubernetesSliceKind
 from vgateway.syncer.kinds.event import EventKind
+from vgateway.syncer.kinds.hostnamespace import HostNamespaceKind, WorkloadAccountKind
 from vgateway.syncer.kinds.imported import (
     CSI_DRIVERS,
     CSI_NODES,
@@ -88,6 +89,7 @@ TO_HOST: Mapping[str, tuple[Offer, ...]] = {
     "resource_claim_templates": (ClaimTemplateKind,),
     "ingresses": (IngressKind,),
     "network_policies": (NetworkPolicyKind,),
+    "namespaces": (),
 }
 FROM_HOST: Mapping[str, tuple[Offer, ...]] = {
     "events": (EventKind,),
@@ -118,6 +120,9 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
     scheduling = config.control_plane.advanced.virtual_scheduler.enabled
     kubelets = config.networking.advanced.proxy_kubelets
     kinds = select(config.settled_sync, config.policies, kubelets, scheduling=scheduling)
+    namespaces = config.sync.to_host.namespaces
+    if namespaces.enabled:
+        kinds = (*kinds, HostNamespaceKind(config.gateway.namespace, namespaces.extra_labels), WorkloadAccountKind())
     mapped = replicated(config.networking.replicate_services)
     return (*kinds, *mapped, *dns_kinds(config.control_plane.coredns))
 
@@ -168,7 +173,10 @@ def _made(offer: Offer, switch: Section, others: Iterable[Kind], sync: Sync) -> 
         twins = [kind.resource for kind in others if isinstance(kind, SyncedKind)]
         return offer(resource for resource in twins if resource.namespaced)
     if issubclass(offer, PodKind):
-        return offer(accounts=sync.to_host.service_accounts.enabled, claims=sync.to_host.resource_claims.enabled)
+        accounts = sync.to_host.service_accounts.enabled or sync.to_host.namespaces.enabled
+        return offer(accounts=accounts, claims=sync.to_host.resource_claims.enabled)
+    if issubclass(offer, RootCaKind):
+        return offer(each=sync.to_host.namespaces.enabled)
     if issubclass(offer, REFERRED):
         return offer(referrers(others))
     return offer()
@@ -269,7 +277,13 @@ def host_role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
 
 def host_cluster_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the ClusterRole that the kinds need on the host; empty as long as a Role is enough."""
-    return _rules(_rights(kinds, namespaced=False))
+    wide = _rights(kinds, namespaced=True) if is_spread(kinds) else ()
+    return _rules([*_rights(kinds, namespaced=False), *wide])
+
+
+def is_spread(kinds: Iterable[Kind]) -> bool:
+    """Say whether the tenant's namespaces have host namespaces of their own."""
+    return any(isinstance(kind, HostNamespaceKind) for kind in kinds)
 
 
 def host_place_rules(kinds: Sequence[Kind]) -> dict[str, list[dict[str, Any]]]:

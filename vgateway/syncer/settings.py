@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from vgateway.config.model import Config
 from vgateway.config.networking import ProxyKubelets
 from vgateway.config.pods import Pods
 from vgateway.config.sync import Sync
 from vgateway.config.tolerations import parse_toleration
 from vgateway.dns.values import OFF, Dns
 from vgateway.kube.names import Names
+from vgateway.kube.namespaces import Namespaces
 
 _MINOR = re.compile(r"v?(\d+)\.(\d+)")
 
@@ -55,6 +57,14 @@ class SyncerSettings:
         """Say whether the host runs Kubernetes 1.``minor`` or newer; no while that is not known."""
         found = _MINOR.match(self.host_version())
         return found is not None and (int(found[1]), int(found[2])) >= (1, minor)
+
+
+def names_of(config: Config) -> Names:
+    """Return the translation of names that a configuration asks for."""
+    gateway, namespaces = config.gateway, config.sync.to_host.namespaces
+    lines = tuple(namespaces.mappings.by_name.items())
+    spread = Namespaces(lines, namespaces.mappings_only) if namespaces.enabled else None
+    return Names(gateway.name, gateway.namespace, spread)
 
 
 def tolerations_of(pods: Pods) -> tuple[Mapping[str, str], ...]:

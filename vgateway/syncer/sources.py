@@ -60,7 +60,7 @@ def union(one: Source, other: Source) -> Source:
 
 def label_selector(source: Source, names: Names) -> str:
     """Return the label selector of a source's list and watch."""
-    mark = names.virtual_cluster if source.resource.namespaced else names.cluster_marker
+    mark = names.marker if source.resource.namespaced else names.cluster_marker
     ours = [f"{MANAGED_BY}={mark}"] if source.side is Side.HOST and not source.everything else []
     return ",".join([*ours, *([source.labels] if source.labels else [])])
 
@@ -71,7 +71,8 @@ def where_of(source: Source, names: Names) -> tuple[str, str]:
         return source.place.namespace or names.host_namespace, source.place.name
     if source.only is not None:
         return source.only.namespace, source.only.name
-    return (names.host_namespace if source.side is Side.HOST and source.resource.namespaced else ""), ""
+    one = source.side is Side.HOST and source.resource.namespaced and names.spread is None
+    return (names.host_namespace if one else ""), ""
 
 
 def all_indexes(kinds: Sequence[Kind]) -> tuple[Index, ...]:

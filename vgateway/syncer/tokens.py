@@ -36,7 +36,7 @@ USED_SHARE = 0.8
 def token_secret_key(names: Names, pod: VirtualKey) -> HostKey:
     """Say where a pod's tokens lie; no Secret of the tenant translates to this name, since those end in ours."""
     name = safe_concat(pod.name, "x", pod.namespace, "x", names.virtual_cluster, "sa-token")
-    return HostKey(names.host_namespace, name)
+    return HostKey(names.namespace_of(pod.namespace), name)
 
 
 def token_sources(virtual: VirtualObj) -> Iterator[tuple[str, Mapping[str, object]]]:
@@ -81,7 +81,7 @@ def secret_without_tokens(virtual: VirtualObj, pod: VirtualKey, view: View) -> O
     """Return the host Secret of a pod before its tokens are put in."""
     where = token_secret_key(view.names, pod)
     marks = owner_annotations(view.names, PODS, virtual) | {OBJECT_HOST_NAME: where.name}
-    owners = owner_references(view, virtual)
+    owners = owner_references(view, virtual, where.namespace)
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -113,7 +113,7 @@ def items_line(wants: Sequence[TokenWant]) -> str:
 def token_owner(names: Names, secret: HostObj) -> VirtualKey | None:
     """Return the pod whose tokens a host Secret holds; None unless it is provably ours."""
     marks = annotations(secret)
-    if labels(secret).get(MANAGED_BY) != names.virtual_cluster or marks.get(OBJECT_KIND) != kind_annotation(PODS):
+    if labels(secret).get(MANAGED_BY) != names.marker or marks.get(OBJECT_KIND) != kind_annotation(PODS):
         return None
     pod = VirtualKey(marks.get(OBJECT_NAMESPACE, ""), marks.get(OBJECT_NAME, ""))
     name = token_secret_key(names, pod).name

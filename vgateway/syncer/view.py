@@ -8,8 +8,19 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from vgateway.kube.names import Names
-from vgateway.kube.objects import HostKey, HostObj, Obj, Resource, VirtualKey, VirtualObj, get_path
-from vgateway.syncer.resources import SERVICES
+from vgateway.kube.objects import (
+    HostKey,
+    HostObj,
+    Obj,
+    Resource,
+    VirtualKey,
+    VirtualObj,
+    annotations,
+    get_path,
+    is_deleting,
+)
+from vgateway.kube.ownership import OBJECT_HOST_NAME, OBJECT_NAME
+from vgateway.syncer.resources import NAMESPACES, SERVICES
 from vgateway.syncer.settings import SyncerSettings
 
 BY_REFERENCE = "reference"
@@ -89,8 +100,22 @@ class View:
 
     def place_obj(self, resource: Resource, place: Place, name: str) -> HostObj | None:
         """Return the object of a place, whoever made it, None if there is none."""
-        found = self.places[resource, place].get(place.namespace or self.names.host_namespace, name)
+        namespace = (place.namespace or self.names.host_namespace) if resource.namespaced else ""
+        found = self.places[resource, place].get(namespace, name)
         return None if found is None else HostObj(found)
+
+    def is_settled(self, namespace: str) -> bool:
+        """Say whether a virtual namespace has its place on the host: a namespace of its own is provably ours and lives.
+
+        What belongs to no namespace always has.
+        """
+        if self.names.spread is None or not namespace:
+            return True
+        where = self.names.namespace_of(namespace)
+        found = self.host[NAMESPACES].get("", where) if where else None
+        marks = annotations(found or {})
+        ours = marks.get(OBJECT_NAME) == namespace and marks.get(OBJECT_HOST_NAME) == where
+        return found is not None and ours and not is_deleting(found)
 
     def on_virtual(self, resource: Resource, key: VirtualKey) -> bool:
         """Say whether the tenant has the object."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import orjson
 
-from vgateway.kube.objects import Resource, VirtualKey, is_deleting
+from vgateway.kube.objects import Resource, VirtualKey, annotations, is_deleting
+from vgateway.kube.ownership import OBJECT_NAME
 from vgateway.kube.store import Change, key_of
-from vgateway.syncer.kind import Hint, Kind, Side, Wake
+from vgateway.syncer.kind import Hint, Kind, Side, SyncedKind, Wake
 from vgateway.syncer.memory import Memory, Work
 from vgateway.syncer.view import Lookup, Place, View
 from vgateway.syncer.workqueue import Rank
@@ -47,6 +48,24 @@ def rank_of(side: Side, hint: Hint) -> Rank:
     """Say how urgent a change is: the tenant's wishes, beginnings and ends before what is reported in between."""
     asked = side is Side.VIRTUAL or hint.came or hint.went or is_deleting(hint.some)
     return Rank.ASKED if asked else Rank.REPORTED
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Subscribed to the host namespaces that virtual ones have of their own: what is in one waits for it to come."""
+
+    kinds: Sequence[Kind]
+    view: View
+    wake: Callable[[Work, Rank], None]
+
+    def __call__(self, change: Change) -> None:
+        """Wake every key of the namespace that has come."""
+        name = annotations(change.new or {}).get(OBJECT_NAME) if change.came else None
+        for kind in self.kinds if name else ():
+            if isinstance(kind, SyncedKind) and kind.resource.namespaced:
+                for key in self.view.all_virtual_keys(kind.resource):
+                    if key.namespace == name:
+                        self.wake((kind.name, key), kind.rank)
 
 
 @dataclass(frozen=True, slots=True)

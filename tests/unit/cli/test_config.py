@@ -26,11 +26,11 @@ def test_a_good_file_is_ok(tmp_path: Path) -> None:
 
 
 def test_every_problem_is_a_line_with_its_file_and_path(tmp_path: Path) -> None:
-    done = run(tmp_path, "check", sync={"toHost": {"nmspaces": {}, "namespaces": {"enabled": True}}})
+    done = run(tmp_path, "check", sync={"toHost": {"nmspaces": {}, "gatewayApi": {"enabled": True}}})
     file = tmp_path / "vc.yaml"
     assert done.exit_code == 2
     assert sorted(done.stderr.splitlines()) == [
-        f"{file}: sync.toHost.namespaces: not supported yet",
+        f"{file}: sync.toHost.gatewayApi: not supported yet",
         f"{file}: sync.toHost.nmspaces: unknown key",
     ]
 

@@ -41,7 +41,7 @@ def test_what_asks_for_nothing_or_is_done_already_is_accepted(side: str, given: 
     [
         pytest.param("toHost", {"pdos": {}}, "sync.toHost.pdos: unknown key", id="a typing error"),
         pytest.param(
-            "toHost", {"namespaces": {"enabled": True}}, "sync.toHost.namespaces: not supported yet", id="not done"
+            "toHost", {"gatewayApi": {"enabled": True}}, "sync.toHost.gatewayApi: not supported yet", id="not done"
         ),
         pytest.param(
             "toHost",

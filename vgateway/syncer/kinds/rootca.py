@@ -5,7 +5,7 @@ Its content is what the tenant's controller manager publishes; the host's own CA
 
 from collections.abc import Iterable, Mapping
 
-from vgateway.kube.objects import HostKey, Obj, Resource, VirtualKey, VirtualObj, annotations, labels
+from vgateway.kube.objects import HostKey, Obj, Resource, VirtualKey, VirtualObj, annotations, labels, virtual_key
 from vgateway.kube.ownership import (
     MANAGED_BY,
     OBJECT_HOST_NAME,
@@ -17,19 +17,26 @@ from vgateway.kube.ownership import (
 )
 from vgateway.syncer.kind import READ, WRITE, DerivedKind, Hint, Rights, Side, Wake
 from vgateway.syncer.metadata import owner_references
-from vgateway.syncer.resources import CONFIGMAPS, SERVICES
+from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, SERVICES
 from vgateway.syncer.view import View
 
 ROOT_CA = "kube-root-ca.crt"
 KEY = VirtualKey("default", ROOT_CA)
 
 
-def _virtual_keys(hint: Hint, _view: View) -> Iterable[VirtualKey]:
-    return (KEY,) if hint.key == KEY else ()
+def _virtual_keys(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    return (hint.key,) if hint.key == KEY or (view.names.spread and hint.key.name == ROOT_CA) else ()
 
 
 def _host_keys(hint: Hint, view: View) -> Iterable[VirtualKey]:
-    return (KEY,) if hint.key.name == view.names.root_ca else ()
+    if hint.key.name != view.names.root_ca:
+        return ()
+    return (VirtualKey(annotations(hint.some).get(OBJECT_NAMESPACE) or KEY.namespace, ROOT_CA),)
+
+
+def _settled(hint: Hint, _view: View) -> Iterable[VirtualKey]:
+    name = annotations(hint.some).get(OBJECT_NAME)
+    return (VirtualKey(name, ROOT_CA),) if hint.came and name else ()
 
 
 def _owner_keys(hint: Hint, view: View) -> Iterable[VirtualKey]:
@@ -37,10 +44,16 @@ def _owner_keys(hint: Hint, view: View) -> Iterable[VirtualKey]:
 
 
 class RootCaKind(DerivedKind):
-    """Made as soon as the tenant's CA is published; stays until the virtual cluster goes."""
+    """Made as soon as the tenant's CA is published; stays until the virtual cluster goes.
+
+    ``each`` says that each virtual namespace has one of the host's, and so needs a copy of its own.
+    """
 
     resource = CONFIGMAPS
     side = Side.HOST
+
+    def __init__(self, *, each: bool = False) -> None:
+        self._each = each
 
     @property
     def name(self) -> str:
@@ -54,6 +67,7 @@ class RootCaKind(DerivedKind):
             Wake(Side.VIRTUAL, CONFIGMAPS, _virtual_keys),
             Wake(Side.HOST, CONFIGMAPS, _host_keys),
             Wake(Side.HOST, SERVICES, _owner_keys),
+            *([Wake(Side.HOST, NAMESPACES, _settled)] if self._each else []),
         )
 
     @property
@@ -63,36 +77,41 @@ class RootCaKind(DerivedKind):
 
     def existing(self, key: VirtualKey, view: View) -> Obj | None:
         """Return our copy."""
-        return view.host_obj(CONFIGMAPS, HostKey(view.names.host_namespace, view.names.root_ca))
+        return view.host_obj(CONFIGMAPS, _where(key, view))
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the copy; while nothing is published, what is there may stay as it is."""
-        published = view.virtual_obj(CONFIGMAPS, KEY)
-        if published is None:
-            return {} if view.on_host(CONFIGMAPS, HostKey(view.names.host_namespace, view.names.root_ca)) else None
+        published = view.virtual_obj(CONFIGMAPS, key)
+        if published is None or not view.is_settled(key.namespace):
+            return {} if view.on_host(CONFIGMAPS, _where(key, view)) else None
         return _copy(published, view)
 
     def managed(self, obj: Obj, view: View) -> bool:
         """Label and annotation, as for everything of ours."""
-        mine = labels(obj).get(MANAGED_BY) == view.names.virtual_cluster
+        mine = labels(obj).get(MANAGED_BY) == view.names.marker
         return mine and annotations(obj).get(OBJECT_HOST_NAME) == view.names.root_ca
 
 
+def _where(key: VirtualKey, view: View) -> HostKey:
+    return HostKey(view.names.namespace_of(key.namespace), view.names.root_ca)
+
+
 def _copy(published: VirtualObj, view: View) -> Obj:
-    owners = owner_references(view, VirtualObj({}))
+    where = _where(virtual_key(published), view)
+    owners = owner_references(view, VirtualObj({}), where.namespace)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
             "name": view.names.root_ca,
-            "namespace": view.names.host_namespace,
-            "labels": {MANAGED_BY: view.names.virtual_cluster},
+            "namespace": where.namespace,
+            "labels": {MANAGED_BY: view.names.marker},
             "annotations": {
                 OBJECT_NAME: ROOT_CA,
-                OBJECT_NAMESPACE: "",
+                OBJECT_NAMESPACE: virtual_key(published).namespace if view.names.spread else "",
                 OBJECT_KIND: kind_annotation(CONFIGMAPS),
                 OBJECT_HOST_NAME: view.names.root_ca,
-                OBJECT_HOST_NAMESPACE: view.names.host_namespace,
+                OBJECT_HOST_NAMESPACE: where.namespace,
             },
             **({"ownerReferences": owners} if owners else {}),
         },

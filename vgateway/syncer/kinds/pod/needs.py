@@ -16,6 +16,7 @@ from vgateway.kube.objects import (
 )
 from vgateway.kube.ownership import OBJECT_UID, owner_of
 from vgateway.syncer.kind import Hint, Side, Wake, delete_host, namesakes
+from vgateway.syncer.kinds.hostnamespace import workload_account
 from vgateway.syncer.kinds.pod.classes import class_limits
 from vgateway.syncer.kinds.pod.dns import CLUSTER_DNS, lacks_dns
 from vgateway.syncer.kinds.pod.scheduling import unplaced
@@ -56,6 +57,8 @@ def missing(virtual: VirtualObj, view: View) -> Iterator[str]:
     account = VirtualKey(namespace, virtual["spec"].get("serviceAccountName") or "default")
     if view.settings.sync.to_host.service_accounts.enabled and _on_its_way(SERVICEACCOUNTS, account, view):
         yield f"the ServiceAccount {account.name} has no copy on the host yet"
+    if view.names.spread and not view.on_host(SERVICEACCOUNTS, workload_account(namespace, view.names)):
+        yield "its namespace on the host has no account for it yet"
 
 
 def unmet(virtual: VirtualObj, host: HostObj, view: View) -> Iterator[str]:
@@ -84,7 +87,7 @@ def _crosses(resource: Resource, name: str, view: View) -> bool:
 def _on_its_way(resource: Resource, key: VirtualKey, view: View) -> bool:
     host = view.names.host_key(key)
     if key.name == ROOT_CA and resource is CONFIGMAPS:
-        host = HostKey(view.names.host_namespace, view.names.root_ca)
+        host = HostKey(view.names.namespace_of(key.namespace), view.names.root_ca)
         return not view.on_host(resource, host) and view.on_virtual(resource, key)
     there = view.host_obj(resource, host)
     if there is None:
@@ -133,6 +136,8 @@ def _waiting_for_service(hint: Hint, view: View) -> Iterable[VirtualKey]:
 
 
 def _waiting_for_account(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    if hint.came and hint.key.name == view.names.workload_service_account:
+        return view.virtual_keys(PODS, BY_WAITING, "")
     account = owner_of(view.names, SERVICEACCOUNTS, HostObj(hint.some)) if hint.came else None
     waiting = view.virtual_keys(PODS, BY_WAITING, "") if account else ()
     return [key for key in waiting if account and key.namespace == account.namespace]

@@ -94,7 +94,9 @@ def _term(term: Obj, virtual: VirtualObj, view: View) -> Obj:
     keys = (term.get("matchLabelKeys") or (), term.get("mismatchLabelKeys") or ())
     own = host_requirements(_with_label_keys(selector, keys, virtual), view.names)
     where = _namespaces(term, virtual["metadata"]["namespace"], view)
-    return left | {"labelSelector": confined(own, where, view.names)}
+    # Where namespaces are the host's too, all of ours are meant, and the labels say which of them.
+    wide = {"namespaceSelector": {"matchLabels": {MANAGED_BY: view.names.marker}}} if view.names.spread else {}
+    return left | {"labelSelector": confined(own, where, view.names)} | wide
 
 
 def _spread(constraint: Obj, virtual: VirtualObj, names: Names) -> Obj:
@@ -124,7 +126,7 @@ def namespace_requirements(selector: Selector, names: Names) -> list[Obj]:
 
 def confined(own: list[Obj], where: list[Obj], names: Names) -> Obj:
     """Return the selector that holds only for this tenant's pods in the given namespaces."""
-    return {"matchLabels": {MANAGED_BY: names.virtual_cluster}, "matchExpressions": [*own, *where]}
+    return {"matchLabels": {MANAGED_BY: names.marker}, "matchExpressions": [*own, *where]}
 
 
 def _requirements(selector: Selector, rename: Callable[[str], str]) -> list[Obj]:

@@ -106,7 +106,7 @@ def marks(own_labels: Mapping[str, str], proof: str) -> Obj:
 
 def host_marks(rule: Replication, proof: str, own_labels: Mapping[str, str], view: View) -> Obj:
     """Return the marks of a copy on the host, where it carries our label too."""
-    found = marks({MANAGED_BY: view.names.virtual_cluster, **own_labels}, proof)
+    found = marks({MANAGED_BY: view.names.marker, **own_labels}, proof)
     if rule.delete_on_removal:
         found["annotations"][DELETE_ON_REMOVAL] = "true"
     return found
