@@ -234,7 +234,8 @@ def node_directory(config: Config, names: Names, syncer: Syncer) -> StoreNodes:
 def node_figures(config: Config, names: Names, directory: StoreDirectory, host: ApiClient) -> NodeFigures:
     """Return what knows what pods use."""
     shows_nodes = config.control_plane.kubelet.node_metrics
-    first_hand = HostFigures(host, names.host_namespace, directory.residents, node_metrics=shows_nodes)
+    where = "" if names.spread else names.host_namespace
+    first_hand = HostFigures(host, where, directory.residents, node_metrics=shows_nodes)
     return NodeFigures(names, first_hand, HostUsage(host, names), directory.virtual_pods, directory.residents)
 
 

@@ -8,6 +8,16 @@ from vgateway.config.base import Section
 from vgateway.config.fromhost import Automatic, FromHost
 from vgateway.config.tohost import ToHost
 
+# What speaks of one host namespace, or of names that the host gives in each of its own.
+NOT_SPREAD = (
+    "network_policies",
+    "service_accounts",
+    "persistent_volumes",
+    "volume_snapshot_contents",
+    "resource_claims",
+    "resource_claim_templates",
+)
+
 
 class Sync(Section):
     """Which kinds cross between the clusters."""
@@ -27,7 +37,7 @@ class Sync(Section):
 
     @model_validator(mode="after")
     def _alone(self) -> Self:
-        for name in ("network_policies", "service_accounts", "persistent_volumes", "volume_snapshot_contents"):
+        for name in NOT_SPREAD:
             if self.to_host.namespaces.enabled and getattr(self.to_host, name).enabled is True:
                 raise ValueError(f"toHost.{ToHost.model_fields[name].alias} does not go with toHost.namespaces")
         return self

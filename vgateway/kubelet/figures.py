@@ -49,13 +49,17 @@ class NotGranted(Exception):
 
 
 class HostFigures:
-    """Asks the host's kubelets, by way of its API server. ``residents`` counts who lives there now."""
+    """Asks the host's kubelets, by way of its API server. ``residents`` counts who lives there now.
+
+    ``host_namespace`` is where the tenant's pods are, "" if they are in several.
+    """
 
     def __init__(
         self, host: ApiClient, host_namespace: str, residents: Callable[[], Residents], *, node_metrics: bool = False
     ) -> None:
         self._host = host
-        self._needle = f'"{host_namespace}"'.encode()
+        # A line without it is nobody's of ours, and is looked at no further.
+        self._needle = f'"{host_namespace}"'.encode() if host_namespace else b'namespace="'
         self._residents = residents
         self._node_metrics = node_metrics
         self._counters = NodeCounters()

@@ -23,7 +23,7 @@ Usages = Mapping[HostKey, PodUsage]
 
 
 class HostUsage:
-    """Knows what the pods in our namespace use."""
+    """Knows what our pods use, in our namespace or, where they are spread over several, in all."""
 
     def __init__(self, host: ApiClient, names: Names) -> None:
         self._host = host
@@ -46,9 +46,10 @@ class HostUsage:
             return known
 
     async def _ask(self) -> Usages:
-        ours = f"{MANAGED_BY}={self._names.virtual_cluster}"
+        ours = f"{MANAGED_BY}={self._names.marker}"
+        where = "" if self._names.spread else self._names.host_namespace
         try:
-            found = await self._host.list(POD_METRICS, self._names.host_namespace, labelSelector=ours)
+            found = await self._host.list(POD_METRICS, where, labelSelector=ours)
         except (NotFound, Forbidden) as error:
             self._refused.put(self._refused_key, verdict=True, seconds=REFUSED_SECONDS)
             raise NotGranted from error

@@ -24,7 +24,7 @@ SLICE_MANAGER = "endpointslice.kubernetes.io/managed-by"
 def is_our_node(node: Mapping[str, Any], view: View) -> bool:
     """Say whether a virtual node is one that we made; others are the tenant's own."""
     own = labels(node)
-    return own.get(FAKE_NODE) == "true" or own.get(MANAGED_BY) == view.names.marker
+    return own.get(FAKE_NODE) == "true" or own.get(MANAGED_BY) == view.names.virtual_cluster
 
 
 def service_key(node: str, view: View) -> HostKey:
