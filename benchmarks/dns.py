@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import orjson
 import uvloop
@@ -162,8 +163,7 @@ class _Asker(asyncio.DatagramProtocol):
         self._questions = [encoded(name) + struct.pack("!2H", TYPES["A"], 1) for name in names]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is none by its class
         for _ in range(OUTSTANDING):
             self._ask()
 

@@ -1,5 +1,6 @@
 """DNS on real packets: what pods resolve, over UDP and TCP, and what becomes of it when clusters and rules change."""
 
+import copy
 import uuid
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -24,7 +25,7 @@ SERVE = "mkdir /tmp/w && hostname > /tmp/w/index.html && exec httpd -f -p 8080 -
 PORTS = [{"name": "http", "port": 80, "targetPort": 8080}]
 SETTINGS: dict[str, Any] = {
     "controlPlane": {"coredns": {"embedded": True}},
-    "networking": {"advanced": {"clusterDomain": DOMAIN, "fallbackHostCluster": True}},
+    "networking": {"advanced": {"clusterDomain": DOMAIN}},
 }
 SOON = 10.0
 """Seconds within which a resolver sees what has changed: the time to live of an answer, and what it takes to spread."""
@@ -228,7 +229,11 @@ def test_no_question_is_lost_while_the_dns_pods_are_replaced(tenant: Kubectl, as
 def other(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """Another virtual cluster, with CoreDNS beside its gateway, a domain of its own and the host as its fallback."""
     configuration: Path = tmp_path_factory.mktemp("config") / "vcluster.yaml"
-    configuration.write_text(yaml.safe_dump(SETTINGS))
+    settings = copy.deepcopy(SETTINGS)
+    # First who knows only the world outside, then who knows the host.
+    servers = [{"ip": f"10.{clusters.status()['number']}.0.1"}, {"hostCluster": True}]
+    settings["networking"]["advanced"]["fallback"] = servers
+    configuration.write_text(yaml.safe_dump(settings))
     clusters.local("up", NAMES, "--config", str(configuration))
     yield clusters.tenant(NAMES)
     clusters.local("down", NAMES)
@@ -261,7 +266,7 @@ def set_rules(clusters: Clusters, *rules: dict[str, Any]) -> None:
 
 
 def test_a_domain_of_its_own_holds_the_tenants_names_and_what_it_lacks_is_the_hosts(
-    client: Kubectl, others: Resolver, host: Kubectl, host_namespace: str, shop: str
+    clusters: Clusters, client: Kubectl, others: Resolver, host: Kubectl, host_namespace: str, shop: str
 ) -> None:
     address = client.json("get", "service", "kubernetes")["spec"]["clusterIP"]
     eventually_answers(others, f"kubernetes.default.svc.{DOMAIN}", [address])
@@ -271,8 +276,10 @@ def test_a_domain_of_its_own_holds_the_tenants_names_and_what_it_lacks_is_the_ho
     said = client.ok("exec", "client", "--", "cat", "/etc/resolv.conf")
     assert f"search default.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}" in said
     # As an application of the tenant's would: by the short form of a host Service.
-    copy = f"front-x-{shop}-x-{TENANT}.{host_namespace}"
-    assert client.ok("exec", "client", "--", "wget", "-q", "-O-", f"http://{copy}/").strip() in {"web-0", "web-1"}
+    twin = f"front-x-{shop}-x-{TENANT}.{host_namespace}"
+    assert client.ok("exec", "client", "--", "wget", "-q", "-O-", f"http://{twin}/").strip() in {"web-0", "web-1"}
+    add_outside(clusters, "192.0.2.82 else.outside.test")
+    eventually_answers(others, "else.outside.test", ["192.0.2.82"])
 
 
 def test_a_pod_reaches_a_service_of_another_virtual_cluster_by_name_as_long_as_there_is_a_rule(

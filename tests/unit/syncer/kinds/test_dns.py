@@ -15,6 +15,7 @@ from vgateway.kube.objects import VirtualKey
 from vgateway.syncer.kind import DerivedKind
 from vgateway.syncer.kinds.dns import APPLIED, SETTINGS, DnsKind, DnsPodKind, dns_kinds
 from vgateway.syncer.kinds.pod.needs import missing
+from vgateway.syncer.kinds.pod.security import violations
 from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.resources import (
     CLUSTERROLEBINDINGS,
@@ -184,6 +185,12 @@ def test_pods_that_ask_the_dns_wait_for_its_address_only(spec: dict[str, Any], w
     assert any("kube-dns" in line for line in words) is waits
     world.host[SERVICES].put(a_service(NAMES.host_name("kube-dns", "kube-system"), "host-ns", clusterIP="10.96.0.10"))
     assert not any("kube-dns" in line for line in missing(pod, world.view))  # type: ignore[arg-type]  # as above
+
+
+def test_its_own_pods_are_what_the_strictest_standard_allows() -> None:
+    world = world_of()
+    all_rounds(world)
+    assert not list(violations(spec_of(world, COREDNS)["template"]["spec"], {}, "restricted"))
 
 
 MANIFESTS = """

@@ -32,6 +32,19 @@ def test_without_options_of_its_own_a_pod_gets_those_of_a_kubelet() -> None:
     assert found["dnsConfig"]["options"] == [{"name": "ndots", "value": "5"}]
 
 
+def test_what_is_too_much_for_one_pod_is_left_out_as_a_kubelet_does() -> None:
+    own = {
+        "nameservers": ["192.0.2.1", "192.0.2.2", "192.0.2.3"],
+        "searches": [f"{n}.{'x' * 60}.test" for n in range(32)],
+    }
+    config = host_dns(VirtualObj(a_pod(dnsConfig=own)), with_dns().view)["dnsConfig"]
+    assert config["nameservers"] == ["10.96.0.10", "192.0.2.1", "192.0.2.2"]
+    assert config["searches"][3] == own["searches"][0]
+    assert len(" ".join(config["searches"])) <= 2048 < len(" ".join(own["searches"]))
+    many = {"searches": [f"s{n}" for n in range(32)]}
+    assert len(host_dns(VirtualObj(a_pod(dnsConfig=many)), with_dns().view)["dnsConfig"]["searches"]) == 32
+
+
 def test_until_the_tenant_has_a_dns_pods_resolve_as_their_node() -> None:
     assert host_dns(VirtualObj(a_pod()), World().view) == {"dnsPolicy": "Default"}
 

@@ -6,6 +6,7 @@ them a name in the host's domain, so it is never passed on.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from vgateway.dns.manifests import KUBE_DNS
@@ -16,6 +17,8 @@ CLUSTER_DNS = KUBE_DNS
 CLUSTER_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet")
 NDOTS = {"name": "ndots", "value": "5"}
 MAX_HOSTNAME = 63
+# What the API server lets a pod ask for (ValidatePodDNSConfig).
+MAX_NAMESERVERS, MAX_SEARCHES, MAX_SEARCH_CHARS = 3, 32, 2048
 
 
 def host_dns(virtual: VirtualObj, view: View) -> Obj:
@@ -50,10 +53,18 @@ def cluster_config(own: Mapping[str, Any], namespace: str, address: str, view: V
     options = own.get("options") or []
     asked = {option.get("name") for option in options}
     return {
-        "nameservers": _once((address, *(own.get("nameservers") or ()))),
-        "searches": _once((*searches, *(own.get("searches") or ()))),
+        "nameservers": _once((address, *(own.get("nameservers") or ())))[:MAX_NAMESERVERS],
+        "searches": _within_limits(_once((*searches, *(own.get("searches") or ())))),
         "options": [*options, *(() if "ndots" in asked else (NDOTS,))],
     }
+
+
+def _within_limits(searches: list[str]) -> list[str]:
+    """Leave out the last ones where there are too many, as a kubelet does; the host would refuse the pod."""
+    lengths = accumulate(len(search) + 1 for search in searches)
+    return [search for search, length in zip(searches, lengths, strict=True) if length <= MAX_SEARCH_CHARS][
+        :MAX_SEARCHES
+    ]
 
 
 def _once(values: Iterable[str]) -> list[str]:
