@@ -25,6 +25,7 @@ check: $(INSTALLED) ## format, lint, types and import contracts
 
 bench: $(INSTALLED) ## direct, nginx and vgateway side by side; also into build/bench.json
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.exposition
 
 clean: ## stop and remove every process, namespace, mount and state of the local clusters
 	@if [ -x $(BIN)/vgateway ]; then $(BIN)/vgateway local down; fi
