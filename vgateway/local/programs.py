@@ -59,6 +59,7 @@ PROGRAMS: Mapping[str, Program] = {
         _kubernetes("kubectl", "version", "--client"),
         Program("etcd", "etcd", "go.etcd.io/etcd/server/v3", (3, 6)),
         Program("kine", "kine", "github.com/k3s-io/kine", (0, 16)),
+        Program("metrics-server", "metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server", (0, 9)),
         Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok", (0, 8)),
         Program(
             "local-path-provisioner",

@@ -131,7 +131,7 @@ def test_go_releases_are_read_from_go_itself_and_from_go_mod(text: str, release:
 
 
 def test_the_go_that_the_modules_ask_for_is_read_from_them() -> None:
-    assert toolchain.go_line(PROGRAMS.values()) == (1, 26, 0)
+    assert toolchain.go_line(PROGRAMS.values()) == (1, 26, 4)
 
 
 def test_a_go_that_is_too_old_is_replaced_by_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
