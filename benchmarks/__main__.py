@@ -63,14 +63,16 @@ def _measure(options: argparse.Namespace) -> None:
         names = [VGATEWAY] if options.profile else options.contender or CONTENDERS
         place = make_place(directory)
         run = Run(place, Starter(place, names, profile), wanted, options.rounds, Samples(), progress)
-        for scenario in SCENARIOS:
-            if run.wants(*scenario.figures):
-                with progress.step(scenario.name) as step:
-                    scenario.run(run, step)
-                _show_profile(scenario.name, profile)
-    show(run.samples, options.rounds, Console(width=TABLE_WIDTH))
-    if profile is None:
-        write(run.samples, options.output)
+        try:
+            for scenario in SCENARIOS:
+                if run.wants(*scenario.figures):
+                    with progress.step(scenario.name) as step:
+                        scenario.run(run, step)
+                    _show_profile(scenario.name, profile)
+        finally:  # what was measured before something failed took its time, too
+            show(run.samples, options.rounds, Console(width=TABLE_WIDTH))
+            if profile is None:
+                write(run.samples, options.output)
 
 
 def _show_profile(scenario: str, profile: Path | None) -> None:

@@ -105,8 +105,9 @@ class Bench:
         return f"http://{self.status['virtualClusters'][name]['address']}:{OPERATIONS_PORT}"
 
     def pids(self) -> list[int]:
-        """Return every program of the clusters."""
-        scopes = [self.status["host"], *self.status["virtualClusters"].values()]
+        """Return every program of the clusters, as they run now."""
+        now = self.clusters.status()
+        scopes = [now["host"], *now["virtualClusters"].values()]
         return [program["pid"] for scope in scopes for program in scope["programs"].values() if program["pid"]]
 
     def restart(self, name: str) -> float:

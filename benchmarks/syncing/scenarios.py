@@ -127,8 +127,11 @@ def _with_clusters(names: Sequence[str], measure: Callable[[Run, Bench, Step], A
     async def watched(run: Run, bench: Bench, step: Step) -> None:
         try:
             await measure(run, bench, step)
-        except* BenchmarkError as group:
-            raise first(group) from group
+        except BaseExceptionGroup as group:
+            wrong = group.subgroup(BenchmarkError)
+            if wrong is None:
+                raise
+            raise first(wrong) from group
 
     def begin(run: Run, step: Step) -> None:
         with bench_clusters(run.place.directory / "clusters", *names) as bench:
