@@ -27,6 +27,17 @@ class Awaited:
     shown: Callable[[Obj | None], bool]
     version: str = ""
 
+    def answered_with(self, side: Side, resource: Resource, obj: Obj) -> bool:
+        """Say whether this is the very state that the write was answered with."""
+        meta = obj["metadata"]
+        return (self.side, self.resource, self.namespace, self.name, self.version) == (
+            side,
+            resource,
+            meta.get("namespace") or "",
+            meta["name"],
+            meta.get("resourceVersion"),
+        )
+
 
 def at_version(uid: str, version: str) -> Callable[[Obj | None], bool]:
     """Return whether an object is at this version or past it; another object of that name is past it."""
@@ -91,11 +102,15 @@ class Memory:
         """Say whether a change is the very state that a write of this key's own answered with: it is no news."""
         if work not in self._awaited:
             return False
-        meta = obj["metadata"]
-        where = (side, resource, meta.get("namespace") or "", meta["name"], meta.get("resourceVersion"))
-        return any(
-            (one.side, one.resource, one.namespace, one.name, one.version) == where for one in self._awaited[work][1]
-        )
+        return any(one.answered_with(side, resource, obj) for one in self._awaited[work][1])
+
+    def saw_echo(self, work: Work, side: Side, resource: Resource, obj: Obj) -> None:
+        """Wait no longer for what an echo shows; it wakes nobody, so that no round would find out."""
+        since, awaited = self._awaited[work]
+        if left := [one for one in awaited if not one.answered_with(side, resource, obj)]:
+            self._awaited[work] = (since, left)
+        else:
+            del self._awaited[work]
 
     def relisted(self, side: Side, resource: Resource, lookup: Callable[[Awaited], Obj | None]) -> list[Work]:
         """Return the keys with a write that a new list does not show: what came of it may be gone without a word.

@@ -83,8 +83,13 @@ class Waker:
         """Wake the keys that this change concerns."""
         hint = Hint(change)
         rank = rank_of(self.side, hint)
+        echoes: set[Work] = set()
         for name, at_most, keys in self.wakes:
             for key in keys(hint, self.view):
                 # What we wrote ourselves was planned to the end: seeing it again changes no plan.
-                if hint.went or not self.memory.is_echo((name, key), self.side, self.resource, hint.some):
+                if not hint.went and self.memory.is_echo((name, key), self.side, self.resource, hint.some):
+                    echoes.add((name, key))
+                else:
                     self.wake((name, key), max(rank, at_most))
+        for work in echoes:
+            self.memory.saw_echo(work, self.side, self.resource, hint.some)

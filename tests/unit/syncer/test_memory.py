@@ -74,3 +74,14 @@ def test_a_binding_shows_as_a_node() -> None:
     shown = bound("u")
     assert not shown(pod())
     assert shown({**pod(), "spec": {"nodeName": "n1"}})
+
+
+def test_an_echo_that_was_seen_is_waited_for_no_longer_and_other_writes_still_are() -> None:
+    memory = Memory()
+    memory.wrote(WORK, 0.0, awaited())
+    memory.wrote(WORK, 0.0, awaited("9"))
+    memory.saw_echo(WORK, Side.HOST, PODS, pod("7"))
+    assert not memory.is_echo(WORK, Side.HOST, PODS, pod("7"))
+    assert memory.is_echo(WORK, Side.HOST, PODS, pod("9"))
+    memory.saw_echo(WORK, Side.HOST, PODS, pod("9"))
+    assert not memory.waits(WORK, lambda _: None)
