@@ -23,7 +23,10 @@ STAMP = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program: its Go package in the module ``family``, and how an installed one says that it fits."""
+    """A program: its Go package in the module ``family``, and how an installed one says that it fits.
+
+    ``modules`` is where the families are: tests keep those of their own programs apart from a cluster's.
+    """
 
     name: str
     family: str
@@ -31,11 +34,12 @@ class Program:
     minor: Version
     stamp: str = ""
     version_arguments: tuple[str, ...] = ("--version",)
+    modules: Path = MODULES
 
     @property
     def module(self) -> Path:
         """The directory of the go.mod that pins it."""
-        return MODULES / self.family
+        return self.modules / self.family
 
     @property
     def flags(self) -> tuple[str, ...]:

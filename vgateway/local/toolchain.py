@@ -34,6 +34,14 @@ def ensure_programs(names: Collection[str], cache: Path, progress: Progress) -> 
     return {name: path or built[name] for name, path in found.items()}
 
 
+def ensure_built(program: Program, cache: Path, progress: Progress) -> Path:
+    """Return the path of a program that is not of a cluster's, building it under ``cache`` unless it is there.
+
+    Raises LocalError when it cannot be built.
+    """
+    return _build_all([program], cache, progress)[program.name]
+
+
 def installed(program: Program) -> Path | None:
     """Return an installed program of the right version, or None."""
     for path, chosen in _candidates(program.name):
