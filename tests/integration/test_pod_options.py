@@ -120,6 +120,24 @@ def test_the_standard_is_enforced_and_comes_back_when_a_tenant_takes_it_off(opti
     assert level() == "restricted"
 
 
+def test_kubectl_debug_runs_the_mapped_image_and_no_more_than_the_standard_allows(
+    optional: Kubectl, host: Kubectl, place: str
+) -> None:
+    optional.apply(with_namespace(shell_pod("web"), place))
+    optional.ok("wait", "-n", place, "pod/web", "--for=condition=Ready", "--timeout=180s")
+    debug = ("debug", "-n", place, "web", "--image=registry.example/shell:1", "--profile=baseline", "-c", "look")
+    optional.ok(*debug, "--", "sleep", "300")
+
+    def running() -> bool:
+        statuses = optional.json("get", "pod", "web", "-n", place)["status"].get("ephemeralContainerStatuses") or [{}]
+        return "running" in statuses[0].get("state", {})
+
+    eventually(running)
+    assert copy_of(host, "pods", "web", place)["spec"]["ephemeralContainers"][0]["image"] == IMAGE
+    refused = optional.run("debug", "-n", place, "web", f"--image={IMAGE}", "--profile=sysadmin", "--", "sh")
+    assert b"violates PodSecurity" in refused.stderr
+
+
 def test_all_configmaps_are_copied_where_all_are_asked_for(optional: Kubectl, host: Kubectl, place: str) -> None:
     optional.ok("create", "configmap", "lonely", "-n", place, "--from-literal=a=1")
     assert eventually(lambda: copy_of(host, "configmaps", "lonely", place))["data"] == {"a": "1"}

@@ -129,6 +129,25 @@ def test_the_tenant_sees_the_hosts_classes_that_are_meant_for_it_and_cannot_bend
     eventually(lambda: all_on.run("get", "priorityclass", shown).returncode, lambda code: code != 0)
 
 
+def test_a_class_that_the_host_keeps_to_itself_is_not_had_by_making_one_of_its_name(
+    all_on: Kubectl, host: Kubectl, place: str
+) -> None:
+    name = f"hidden-{uuid.uuid4().hex[:6]}"
+    rank = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": 5}
+    for side in (host, all_on):
+        side.apply(rank)
+    try:
+        all_on.apply(with_namespace(shell_pod("climber", priorityClassName=name), place))
+        words = f"the host cluster offers no PriorityClass {name}"
+        eventually(lambda: all_on.ok("describe", "pod", "climber", "-n", place), lambda text: words in text)
+        assert not mine(host, "pods", place)
+        host.ok("label", "priorityclass", name, "for=tenants")
+        all_on.ok("wait", "-n", place, "pod/climber", *READY)
+    finally:
+        for side in (host, all_on):
+            side.ok("delete", "priorityclass", name)
+
+
 def definition_of(plural: str, group: str, kind: str) -> dict[str, Any]:
     """Return the definition of a namespaced resource that takes any content."""
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
