@@ -93,7 +93,7 @@ def test_a_pod_that_is_preempted_on_the_host_ends_and_its_successor_waits(
     node = host.json("get", "nodes", "-l", "!type")["items"][0]
     where = {"kubernetes.io/hostname": node["metadata"]["labels"]["kubernetes.io/hostname"]}
     most = f"{int(node['status']['allocatable']['cpu']) * 600}m"
-    fields = {"resources": {"requests": {"cpu": most}}}
+    fields: dict[str, Any] = {"resources": {"requests": {"cpu": most}}}
     name = run_web(tenant, namespace, fields=fields, nodeSelector=where)["metadata"]["name"]
 
     important = f"important-{namespace}"

@@ -27,6 +27,7 @@ sync:
       translateImage: {{"registry.example/shell:1": "{IMAGE}"}}
       enforceTolerations: ["tenants", "zone=a:NoSchedule"]
     configMaps: {{all: true}}
+    priorityClasses: {{enabled: true}}
 policies:
   podSecurityStandard: baseline
 """
@@ -136,6 +137,19 @@ def test_kubectl_debug_runs_the_mapped_image_and_no_more_than_the_standard_allow
     assert copy_of(host, "pods", "web", place)["spec"]["ephemeralContainers"][0]["image"] == IMAGE
     refused = optional.run("debug", "-n", place, "web", f"--image={IMAGE}", "--profile=sysadmin", "--", "sh")
     assert b"violates PodSecurity" in refused.stderr
+
+
+def test_a_priority_of_the_tenants_own_counts_on_the_host(optional: Kubectl, host: Kubectl, place: str) -> None:
+    rank = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": place}, "value": 10}
+    optional.apply(rank)
+    try:
+        optional.apply(with_namespace(shell_pod("high", priorityClassName=place), place))
+        copy = eventually(lambda: copy_of(host, "pods", "high", place))
+        assert copy["spec"]["priority"] == 10
+        theirs = host.json("get", "priorityclass", copy["spec"]["priorityClassName"])
+        assert (theirs["value"], theirs.get("globalDefault", False)) == (10, False)
+    finally:
+        optional.ok("delete", "priorityclass", place)
 
 
 def test_all_configmaps_are_copied_where_all_are_asked_for(optional: Kubectl, host: Kubectl, place: str) -> None:

@@ -148,6 +148,19 @@ def test_a_class_that_the_host_keeps_to_itself_is_not_had_by_making_one_of_its_n
             side.ok("delete", "priorityclass", name)
 
 
+def test_a_pod_runs_under_a_runtime_class_that_the_host_offers(all_on: Kubectl, host: Kubectl, place: str) -> None:
+    name = f"plain-{uuid.uuid4().hex[:6]}"
+    host.apply({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}, "handler": "runc"})
+    try:
+        eventually(lambda: all_on.run("get", "runtimeclass", name).returncode, lambda code: code == 0)
+        all_on.apply(with_namespace(shell_pod("plain", runtimeClassName=name), place))
+        all_on.ok("wait", "-n", place, "pod/plain", *READY)
+        (copy,) = mine(host, "pods", place)
+        assert copy["spec"]["runtimeClassName"] == name
+    finally:
+        host.ok("delete", "runtimeclass", name)
+
+
 def definition_of(plural: str, group: str, kind: str) -> dict[str, Any]:
     """Return the definition of a namespaced resource that takes any content."""
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}

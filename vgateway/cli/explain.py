@@ -65,7 +65,7 @@ def lines(answer: dict[str, Any]) -> list[str]:
     host, last = answer["host"], answer["lastDecision"]
     found = [f"{answer['kind']} {_twin(answer['virtual'])}"]
     found.append(f"on the host: {_twin(host)}" if host else "on the host: it has no copy of its own")
-    found += _section("Blocked by", answer["blockedBy"])
+    found += _section("Blocked by", answer["blockedBy"]) or ["Blocked by: nothing"]
     found += _section("About to", answer["next"])
     if last is None:
         found.append("Last decision: none that is remembered")
@@ -73,6 +73,8 @@ def lines(answer: dict[str, Any]) -> list[str]:
         found += _section(f"Last decision, at {last['at']}", last["steps"])
         if last.get("error"):
             found.append(f"Failed at {last['failedAt']}, again {last['againInSeconds']} s later: {last['error']}")
+    if not answer["virtual"]["exists"]:
+        return found
     return found + _section("Owners", [f"{path}: {owner}" for path, owner in answer["fields"].items()])
 
 

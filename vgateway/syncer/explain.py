@@ -57,7 +57,7 @@ class Explainer:
         kinds = kinds_called(self._kinds, word)
         if not kinds:
             known = ", ".join(sorted({kind.resource.plural for kind in self._kinds}))
-            raise GatewayError(404, f"{word} do not cross between the clusters here; these do: {known}")
+            raise GatewayError(404, f"{word}: not a kind that crosses between the clusters here; these do: {known}")
         if host:
             kind, key = self._owner(kinds, namespace, name)
         else:
@@ -171,7 +171,9 @@ def twin_blocks(
     if host is not None and annotations(host).get(OBJECT_UID) not in (None, uid(virtual)):
         yield "the copy belongs to an earlier object of that name and has to go first"
     if host is None and not is_deleting(virtual) and not kind.wanted(virtual, view):
-        yield "nothing asks for a copy on the host"
+        yield kind.unasked
+    elif why := kind.refusal(virtual, view):
+        yield why
     else:
         yield from kind.waits_for(virtual, host, view)
 

@@ -190,6 +190,8 @@ class SyncedKind(Kind):
     also_wakes: tuple[Wake, ...] = ()
     # Who decides the fields that no rule is about, in words, for those who ask.
     owners: ClassVar[Mapping[str, str]] = {}
+    # What to say to those who ask of an object that has no copy because none is wanted.
+    unasked: ClassVar[str] = "nothing asks for a copy on the host"
     # A host object may outlive its virtual object and be taken over by the next one of that name.
     adopts: ClassVar[bool] = False
 

@@ -11,6 +11,7 @@ from vgateway.syncer.journal import Decision, Journal, changed_paths, in_words
 from vgateway.syncer.kinds.configmap import ConfigMapKind
 from vgateway.syncer.kinds.kubernetes import KUBERNETES
 from vgateway.syncer.kinds.pod import PodKind
+from vgateway.syncer.kinds.references import UNASKED
 from vgateway.syncer.memory import Memory
 from vgateway.syncer.registry import KINDS
 from vgateway.syncer.resources import CONFIGMAPS, PODS, SERVICES
@@ -38,7 +39,7 @@ def test_a_kind_has_many_words(word: str) -> None:
 
 
 def test_a_kind_that_does_not_cross_is_said_with_those_that_do() -> None:
-    with pytest.raises(GatewayError, match=r"deployments do not cross .* pods") as caught:
+    with pytest.raises(GatewayError, match=r"deployments: not a kind that crosses .* pods") as caught:
         ask(World(), "deployments", "web")
     assert caught.value.code == 404
 
@@ -91,7 +92,7 @@ def test_what_the_host_says_of_a_pod_that_does_not_start_is_said_in_the_tenants_
 def test_an_object_that_nothing_refers_to_has_no_copy_and_that_is_why() -> None:
     world = World()
     world.virtual[CONFIGMAPS].put(a_config_map())
-    assert ask(world, "cm", "conf")["blockedBy"] == ["nothing asks for a copy on the host"]
+    assert ask(world, "cm", "conf")["blockedBy"] == [UNASKED]
     assert ask(world, "cm", "absent")["blockedBy"] == ["there is no such object in the virtual cluster"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vgateway.kube.objects import VirtualObj
 from vgateway.syncer.kind import Index, SyncedKind, Wake
-from vgateway.syncer.kinds.references import PODS_REFER, Referrer, is_referenced, referenced_wakes
+from vgateway.syncer.kinds.references import PODS_REFER, UNASKED, Referrer, is_referenced, referenced_wakes
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.resources import CONFIGMAPS
 from vgateway.syncer.rules import push
@@ -18,6 +18,7 @@ class ConfigMapKind(SyncedKind):
     """The tenant owns the content; an edit on the host is put right."""
 
     resource = CONFIGMAPS
+    unasked = UNASKED
     rules = (push("data"), push("binaryData"), push("immutable"))
 
     def __init__(self, referrers: Sequence[Referrer] = (PODS_REFER,)) -> None:

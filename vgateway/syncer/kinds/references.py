@@ -11,6 +11,7 @@ from vgateway.syncer.resources import CONFIGMAPS, PODS, RESOURCECLAIMS, SECRETS
 from vgateway.syncer.view import BY_REFERENCE, View
 
 FORCE_SYNC = f"{PREFIX}/force-sync"
+UNASKED = f"nothing that runs on the host refers to it; the annotation {FORCE_SYNC}=true would ask for a copy"
 
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 # Where in a volume the name of a Secret is, beside the ``secret`` and ``projected`` kinds.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from vgateway.kube.objects import Obj, VirtualObj
 from vgateway.syncer.kind import Index, SyncedKind, Wake
-from vgateway.syncer.kinds.references import PODS_REFER, Referrer, is_referenced, referenced_wakes
+from vgateway.syncer.kinds.references import PODS_REFER, UNASKED, Referrer, is_referenced, referenced_wakes
 from vgateway.syncer.resources import SECRETS
 from vgateway.syncer.rules import push
 from vgateway.syncer.view import View
@@ -16,6 +16,7 @@ class SecretKind(SyncedKind):
     """The tenant owns the content; an edit on the host is put right."""
 
     resource = SECRETS
+    unasked = UNASKED
     rules = (push("data"), push("immutable"))
 
     def __init__(self, referrers: Sequence[Referrer] = (PODS_REFER,)) -> None:
