@@ -23,7 +23,7 @@ SYNC = Sync()
 
 def _defaults() -> dict[str, str]:
     """Return every switch of the registry with its default."""
-    found = {"sync.toHost.customResources": "off"}
+    found = {"sync.toHost.customResources": "off", "sync.fromHost.customResources": "off"}
     for side, spelled, offers in SIDES:
         section = getattr(SYNC, side)
         for name in offers:
