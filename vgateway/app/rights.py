@@ -6,7 +6,7 @@ from typing import Any
 from vgateway.config.model import Config
 from vgateway.kubelet.rights import NODE_RULES, STREAM_RULES, USAGE_RULES
 from vgateway.syncer.kind import Kind
-from vgateway.syncer.registry import host_cluster_rules, host_role_rules, is_spread
+from vgateway.syncer.rights import host_cluster_rules, host_role_rules, is_spread
 
 
 def role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from vgateway.config.load import load_config, parse_config, problems_of, read_do
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.kube.names import Names
-from vgateway.syncer.registry import host_place_rules, kinds_for, unsupported
+from vgateway.syncer.registry import kinds_for, unsupported
+from vgateway.syncer.rights import host_place_rules
 
 RBAC = "rbac.authorization.k8s.io/v1"
 GROUP = "rbac.authorization.k8s.io"

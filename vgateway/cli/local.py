@@ -26,7 +26,8 @@ from vgateway.local.state import State, load_state
 from vgateway.local.status import status as status_document
 from vgateway.local.teardown import recorded_state, take_down, take_down_virtual
 from vgateway.local.watchdog import await_end
-from vgateway.syncer.registry import host_place_rules, kinds_for
+from vgateway.syncer.registry import kinds_for
+from vgateway.syncer.rights import host_place_rules
 
 DEFAULT = "demo"
 

@@ -13,8 +13,9 @@ from vgateway.syncer.kinds.dns import dns_kinds
 from vgateway.syncer.kinds.persistentvolume import BoundClaimKind, VolumeKind
 from vgateway.syncer.kinds.shown import ShownVolumeKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
-from vgateway.syncer.registry import KINDS, TO_HOST, host_cluster_rules, host_place_rules, host_role_rules, kinds_for
+from vgateway.syncer.registry import KINDS, TO_HOST, kinds_for
 from vgateway.syncer.resources import CONFIGMAPS, SECRETS, SERVICES
+from vgateway.syncer.rights import host_cluster_rules, host_place_rules, host_role_rules
 from vgateway.syncer.sources import all_sources
 
 

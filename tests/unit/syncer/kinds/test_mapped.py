@@ -10,8 +10,8 @@ from vgateway.kube.store import Change
 from vgateway.syncer.kind import Hint, Side
 from vgateway.syncer.kinds.event import FROM_HOST
 from vgateway.syncer.kinds.mapped import IMPORTED, MAPPED_CONFIGMAPS, MAPPED_SECRETS, MappedKind, Maps
-from vgateway.syncer.registry import host_place_rules, host_role_rules
 from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, SECRETS
+from vgateway.syncer.rights import host_place_rules, host_role_rules
 from vgateway.syncer.sources import label_selector, place_sources, where_of
 from vgateway.syncer.steps import CreateVirtual, DeleteVirtual, PatchVirtual, Tell
 from vgateway.syncer.view import Place
