@@ -26,6 +26,7 @@ sync:
     resourceClaimTemplates: {enabled: true}
   fromHost:
     deviceClasses: {enabled: true}
+    storageClasses: {enabled: true, selector: {matchLabels: {for: tenants}}}
     customResources:
       issuers.offers.example.io:
         {enabled: true, kind: Issuer, scope: Cluster, selector: {matchLabels: {for: tenants}}}
@@ -255,3 +256,21 @@ def test_namespaced_resources_of_the_host_are_seen_where_the_configuration_says(
     host.ok("delete", "recipe", "soup", "pie", "-n", "offers")
     eventually(lambda: offered.run(*soup).returncode, lambda code: code != 0)
     eventually(lambda: offered.run(*cake).returncode, lambda code: code != 0)
+
+
+def test_a_storage_class_of_the_hosts_is_seen_kept_as_it_is_there_and_goes_with_it(
+    offered: Kubectl, host: Kubectl
+) -> None:
+    tag = uuid.uuid4().hex[:6]
+    shown, hidden = f"shown-{tag}", f"hidden-{tag}"
+    kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "example.io/none"}
+    host.apply({**kind, "metadata": {"name": shown, "labels": {"for": "tenants"}}, "allowVolumeExpansion": True})
+    host.apply({**kind, "metadata": {"name": hidden}})
+
+    eventually(lambda: offered.run("get", "storageclass", shown).returncode, lambda code: code == 0)
+    assert offered.run("get", "storageclass", hidden).returncode != 0
+    bent = ("--type=merge", "-p", '{"allowVolumeExpansion":false}')
+    offered.ok("patch", "storageclass", shown, *bent)
+    eventually(lambda: offered.json("get", "storageclass", shown)["allowVolumeExpansion"], lambda may: may is True)
+    host.ok("delete", "storageclass", shown, hidden)
+    eventually(lambda: offered.run("get", "storageclass", shown).returncode, lambda code: code != 0)
