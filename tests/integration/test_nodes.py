@@ -299,5 +299,7 @@ def test_with_another_configuration_only_what_is_selected_or_used_is_seen_and_th
         assert "unschedulable" not in theirs["spec"]
         assert "own" not in theirs["metadata"]["labels"]
     finally:
+        # With the next configuration the host's node would follow the tenant's, which others need too.
+        noded.ok("uncordon", name)
         host.ok("label", "node", name, "for-")
         clusters.local("up", NAME, "--config", str(configurations["synced"]))
