@@ -93,6 +93,11 @@ def address(of: dict[str, Any], kind: str) -> str:
     return next((one["address"] for one in of.get("status", {}).get("addresses", []) if one["type"] == kind), "")
 
 
+def described(of: dict[str, Any]) -> bool:
+    """Say whether a synced node has its status, which comes a moment after the node."""
+    return bool(address(of, "InternalDNS")) and "conditions" in of["status"]
+
+
 def ready(of: dict[str, Any]) -> str:
     return next((one["status"] for one in of["status"]["conditions"] if one["type"] == "Ready"), "")
 
@@ -141,8 +146,12 @@ def test_every_spelling_of_a_node_is_certified_and_serves_that_node_to_who_may_a
 ) -> None:
     noded.apply(with_namespace(shell_pod("there"), place))
     noded.ok("wait", "-n", place, "pod/there", *READY)
-    own = eventually(lambda: real_node(noded), lambda one: bool(address(one, "InternalDNS")))
-    other = eventually(lambda: node(noded, ghost), lambda one: bool(address(one, "InternalDNS")))
+    own = eventually(
+        lambda: real_node(noded), lambda one: bool(address(one, "InternalDNS")) and "conditions" in one["status"]
+    )
+    other = eventually(
+        lambda: node(noded, ghost), lambda one: bool(address(one, "InternalDNS")) and "conditions" in one["status"]
+    )
     name = own["metadata"]["name"]
     port, confined = port_of(noded), port_of(noded, name)
 
@@ -164,7 +173,9 @@ def test_every_spelling_of_a_node_is_certified_and_serves_that_node_to_who_may_a
 def test_a_node_that_is_lost_is_seen_to_be_lost_and_one_that_is_gone_is_gone(
     noded: Kubectl, host: Kubectl, ghost: str
 ) -> None:
-    seen = eventually(lambda: node(noded, ghost), lambda one: bool(address(one, "InternalDNS")))
+    seen = eventually(
+        lambda: node(noded, ghost), lambda one: bool(address(one, "InternalDNS")) and "conditions" in one["status"]
+    )
     assert (ready(seen), seen["spec"]["unschedulable"]) == ("True", True)
     assert seen["status"]["allocatable"]["cpu"] == "8"
     port, ip = port_of(noded), address(seen, "InternalIP")

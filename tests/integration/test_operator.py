@@ -10,7 +10,7 @@ from tests.integration.conftest import with_namespace
 from tests.support.clusters import Clusters
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
-from tests.support.operator import IMAGE, operator_definition, write_operator_image
+from tests.support.samplecontroller import IMAGE, operator_definition, write_operator_image
 from vgateway.local.images import PAUSE
 
 pytestmark = pytest.mark.cluster

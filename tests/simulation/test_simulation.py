@@ -33,6 +33,7 @@ REGRESSIONS = {
     1400: "tokens of an earlier pod stay while its successor waits",
     2720: "tokens that a stranger's Secret displaced never come back",
     2920: "a headless Service can never take over the copy of one with an address",
+    10107: "Endpoints are told of a stranger while the host has no copy of their Service",
 }
 
 

@@ -99,9 +99,11 @@ class EndpointsKind(SyncedKind):
         return not get_path(service, "spec.selector") and get_path(service, "spec.type") != "ExternalName"
 
     def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
-        """Make the copy once our Service has lost its selector on the host too: until then its controller writes."""
+        """Make the copy once the host has our Service without a selector: until then its controller may write."""
         key = VirtualKey(virtual["metadata"]["namespace"], virtual["metadata"]["name"])
-        if not get_path(_own_service(key, view) or {}, "spec.selector"):
+        service = _own_service(key, view)
+        awaited = service is None and view.settings.sync.to_host.services.enabled
+        if not awaited and not get_path(service or {}, "spec.selector"):
             yield from super().introduce(virtual, view)
 
     def labels(self, virtual: VirtualObj, view: View) -> dict[str, str]:

@@ -34,8 +34,10 @@ def piece(service: str = "db", **labels: str) -> Obj:
 
 
 def by_hand(name: str = "db") -> World:
+    """Two clusters with a Service without selector on both sides."""
     world = World()
     world.virtual[SERVICES].put(a_service(name, selector=None))
+    world.round(ServiceKind(), VirtualKey("default", name))
     return world
 
 
@@ -64,6 +66,15 @@ def test_no_endpoints_are_copied(service: Obj | None) -> None:
     assert world.plan(EndpointsKind(), KEY) == []
 
 
+def test_endpoints_wait_for_the_hosts_copy_of_their_service() -> None:
+    world = World()
+    world.virtual[SERVICES].put(a_service("db", selector=None))
+    world.virtual[ENDPOINTS].put(endpoints())
+    assert world.plan(EndpointsKind(), KEY) == []
+    world.round(ServiceKind(), KEY)
+    assert [type(step) for step in world.plan(EndpointsKind(), KEY)] == [CreateHost]
+
+
 def test_a_service_that_gains_a_selector_leaves_its_addresses_to_the_hosts_controller() -> None:
     world = by_hand()
     world.virtual[ENDPOINTS].put(endpoints())
@@ -76,7 +87,6 @@ def test_a_service_that_gains_a_selector_leaves_its_addresses_to_the_hosts_contr
 
 def test_a_service_that_loses_its_selector_gets_the_tenants_addresses_in_place_of_derived_ones() -> None:
     world = by_hand()
-    world.round(ServiceKind(), KEY)
     derived = {"name": "db-x-default-x-vc", "namespace": "host-ns", "labels": {ENDPOINTS_AUTHOR: "endpoint-controller"}}
     world.host[ENDPOINTS].put({"metadata": derived, "subsets": []})
     world.virtual[ENDPOINTS].put(endpoints())
@@ -89,7 +99,6 @@ def test_a_service_that_loses_its_selector_gets_the_tenants_addresses_in_place_o
 
 def test_endpoints_that_somebody_on_the_host_made_by_hand_are_left_alone() -> None:
     world = by_hand()
-    world.round(ServiceKind(), KEY)
     world.host[ENDPOINTS].put({"metadata": {"name": "db-x-default-x-vc", "namespace": "host-ns"}})
     world.virtual[ENDPOINTS].put(endpoints())
     assert writes(world.plan(EndpointsKind(), KEY)) == []
