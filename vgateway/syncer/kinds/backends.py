@@ -73,6 +73,12 @@ def _own_service(key: VirtualKey, view: View) -> HostObj | None:
     return service if service is not None and owner_of(view.names, SERVICES, service) == key else None
 
 
+def _is_derived(endpoints: HostObj) -> bool:
+    """Say whether a controller of the host made them."""
+    written = ENDPOINTS_AUTHOR in labels(endpoints) or TRIGGER_TIME in annotations(endpoints)
+    return written and OBJECT_NAME not in annotations(endpoints)
+
+
 class EndpointsKind(SyncedKind):
     """Endpoints of Services without selector."""
 
@@ -84,8 +90,7 @@ class EndpointsKind(SyncedKind):
         """Own also what the host's controller left behind under our Service when that lost its selector."""
         if super().owns(key, host, view):
             return True
-        derived = ENDPOINTS_AUTHOR in labels(host) or TRIGGER_TIME in annotations(host)
-        if OBJECT_NAME in annotations(host) or not derived:
+        if not _is_derived(host):
             return False
         service = _own_service(key, view)
         return service is not None and not get_path(service, "spec.selector")
@@ -99,11 +104,12 @@ class EndpointsKind(SyncedKind):
         return not get_path(service, "spec.selector") and get_path(service, "spec.type") != "ExternalName"
 
     def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
-        """Make the copy once the host has our Service without a selector: until then its controller may write."""
+        """Make the copy once no controller of the host writes there: for our Service as it was, or one that is gone."""
         key = VirtualKey(virtual["metadata"]["namespace"], virtual["metadata"]["name"])
         service = _own_service(key, view)
-        awaited = service is None and view.settings.sync.to_host.services.enabled
-        if not awaited and not get_path(service or {}, "spec.selector"):
+        there = view.host_obj(ENDPOINTS, view.names.host_key(key))
+        left_behind = service is None and there is not None and _is_derived(there)
+        if not left_behind and not get_path(service or {}, "spec.selector"):
             yield from super().introduce(virtual, view)
 
     def labels(self, virtual: VirtualObj, view: View) -> dict[str, str]:

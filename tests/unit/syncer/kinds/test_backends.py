@@ -66,12 +66,14 @@ def test_no_endpoints_are_copied(service: Obj | None) -> None:
     assert world.plan(EndpointsKind(), KEY) == []
 
 
-def test_endpoints_wait_for_the_hosts_copy_of_their_service() -> None:
+def test_endpoints_wait_while_a_controllers_are_left_of_a_service_that_is_not_there() -> None:
     world = World()
     world.virtual[SERVICES].put(a_service("db", selector=None))
+    derived = {"name": "db-x-default-x-vc", "namespace": "host-ns", "labels": {ENDPOINTS_AUTHOR: "endpoint-controller"}}
+    world.host[ENDPOINTS].put({"metadata": derived, "subsets": []})
     world.virtual[ENDPOINTS].put(endpoints())
     assert world.plan(EndpointsKind(), KEY) == []
-    world.round(ServiceKind(), KEY)
+    world.host[ENDPOINTS].by_key.clear()
     assert [type(step) for step in world.plan(EndpointsKind(), KEY)] == [CreateHost]
 
 
