@@ -20,22 +20,25 @@ Transform = Callable[[Obj], Obj]
 class Change:
     """A hint that an object came, changed or went; ``old`` and ``new`` are decoded when somebody asks.
 
-    All who ask for ``new`` share it: copy before changing.
+    Each is decoded once, and all who ask share it: copy before changing.
     """
 
-    __slots__ = ("_new", "_new_raw", "_old", "name", "namespace")
+    __slots__ = ("_new", "_new_raw", "_old", "_old_raw", "name", "namespace")
 
     def __init__(self, key: Key, old: bytes | None, new: bytes | None, *, decoded: Obj | None = None) -> None:
         """``decoded`` is the new object, where the writer has it at hand."""
         self.namespace, self.name = key
-        self._old = old
+        self._old_raw = old
+        self._old: Obj | None = None
         self._new_raw = new
         self._new = decoded
 
     @property
     def old(self) -> Obj | None:
         """The object before, None if there was none."""
-        return None if self._old is None else orjson.loads(self._old)
+        if self._old is None and self._old_raw is not None:
+            self._old = orjson.loads(self._old_raw)
+        return self._old
 
     @property
     def new(self) -> Obj | None:
@@ -47,7 +50,7 @@ class Change:
     @property
     def came(self) -> bool:
         """Whether there was none before."""
-        return self._old is None
+        return self._old_raw is None
 
     @property
     def went(self) -> bool:

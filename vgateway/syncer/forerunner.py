@@ -18,7 +18,7 @@ from vgateway.syncer.kinds.service import (
     with_node_ports,
     without_addresses,
 )
-from vgateway.syncer.metadata import MANAGED_ANNOTATIONS, MANAGED_LABELS, bookkeeping
+from vgateway.syncer.metadata import host_metadata
 from vgateway.syncer.outcome import is_refusal
 from vgateway.syncer.patches import PatchFailed
 from vgateway.syncer.resources import SERVICES
@@ -91,10 +91,8 @@ def host_draft(kind: ServiceKind, asked: Obj, draft: VirtualObj, view: View) -> 
     spec |= {name: wish[name] for name in ALLOCATED if wish.get(name)}
     if "ports" in spec:
         spec["ports"] = with_node_ports(spec["ports"], with_protocols(wish.get("ports") or ()))
-    meta = body["metadata"]
-    own = [key for key in meta["annotations"] if key not in (MANAGED_LABELS, MANAGED_ANNOTATIONS)]
-    marks = {**meta["annotations"], BLOCK_DELETION: "true", **bookkeeping(meta["labels"], [*own, BLOCK_DELETION])}
-    return {**body, "metadata": {**meta, "annotations": marks}, "spec": spec}
+    marks = {**kind.annotations(draft, view), BLOCK_DELETION: "true"}
+    return {**body, "metadata": host_metadata(view, SERVICES, draft, kind.labels(draft, view), marks), "spec": spec}
 
 
 def with_host_addresses(asked: Obj, draft: Obj, host: HostObj) -> Obj:

@@ -36,13 +36,12 @@ class Side(Enum):
 
 
 class Hint:
-    """Something changed. The object before and now are decoded once, when somebody asks."""
+    """Something changed."""
 
-    __slots__ = ("_change", "_new")
+    __slots__ = ("_change",)
 
     def __init__(self, change: Change) -> None:
         self._change = change
-        self._new: Obj | None = None
 
     @property
     def key(self) -> VirtualKey:
@@ -62,11 +61,9 @@ class Hint:
     @property
     def some(self) -> Obj:
         """The object now, or the last that was known of it."""
-        if self._new is None:
-            found = self._change.old if self._change.went else self._change.new
-            assert found is not None
-            self._new = found
-        return self._new
+        found = self._change.old if self._change.went else self._change.new
+        assert found is not None
+        return found
 
     @property
     def before(self) -> Obj | None:

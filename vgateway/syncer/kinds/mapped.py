@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 from vgateway.config.byname import NameRule
 from vgateway.kube.names import Names
-from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, annotations, get_path, is_deleting, labels
+from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, annotations, get_path, labels
 from vgateway.kube.ownership import MANAGED_BY, OBJECT_HOST_NAME, OBJECT_HOST_NAMESPACE, PREFIX
 from vgateway.syncer.kind import READ, DerivedKind, Hint, Rights, Side, Source, Wake
 from vgateway.syncer.kinds.event import FROM_HOST
+from vgateway.syncer.kinds.namespace import is_ending, missing_namespace
 from vgateway.syncer.kinds.rootca import ROOT_CA
 from vgateway.syncer.kinds.secret import SERVICE_ACCOUNT_TOKEN
 from vgateway.syncer.metadata import LAST_APPLIED, MANAGED_ANNOTATIONS, MANAGED_LABELS, bookkeeping, metadata_patch
 from vgateway.syncer.patch import content_patch, merge_diff
 from vgateway.syncer.resources import CONFIGMAPS, NAMESPACES, SECRETS
-from vgateway.syncer.steps import CreateVirtual, Step, Tell
+from vgateway.syncer.steps import Step, Tell
 from vgateway.syncer.view import Place, View
 
 # Says of which virtual cluster, and of which key there, an object is the copy: what somebody copies on is not ours.
@@ -100,8 +101,8 @@ class MappedKind(DerivedKind):
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the copy, None if no rule asks for one, the host has no such object or the namespace is ending."""
-        rule, namespace = self._rule(key), view.virtual[NAMESPACES].get("", key.namespace)
-        if rule is None or (namespace is not None and is_deleting(namespace)):
+        rule = self._rule(key)
+        if rule is None or is_ending(key.namespace, view):
             return None
         host = view.place_obj(self.resource, place_of(rule), rule.host_name or key.name)
         if host is None or is_kept_back(self.resource, rule, host, view.names):
@@ -131,10 +132,7 @@ class MappedKind(DerivedKind):
 
     def prepare(self, want: Obj, view: View) -> Iterator[Step]:
         """Make the namespace that a rule names."""
-        namespace = want["metadata"]["namespace"]
-        if not view.on_virtual(NAMESPACES, VirtualKey("", namespace)):
-            body = {"apiVersion": NAMESPACES.api_version, "kind": NAMESPACES.kind, "metadata": {"name": namespace}}
-            yield CreateVirtual(NAMESPACES, body)
+        return missing_namespace(want["metadata"]["namespace"], view)
 
     def displaced(self, key: VirtualKey, have: Obj, view: View) -> Iterator[Step]:
         """Say why the host's object is not seen."""

@@ -3,16 +3,30 @@
 Only ever makes it stricter: a namespace whose tenant asks for more keeps that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from vgateway.kube.objects import Obj, VirtualKey, labels
+from vgateway.kube.objects import Obj, VirtualKey, is_deleting, labels
 from vgateway.syncer.kind import DerivedKind, Side, Wake, same_key
 from vgateway.syncer.resources import NAMESPACES
+from vgateway.syncer.steps import CreateVirtual, Step
 from vgateway.syncer.view import View
 
 POD_SECURITY = "pod-security.kubernetes.io"
 MODES = ("enforce", "warn")
 STRICTNESS = {"privileged": 0, "baseline": 1, "restricted": 2}
+
+
+def is_ending(namespace: str, view: View) -> bool:
+    """Say whether the tenant's namespace is being deleted: nothing can be made there."""
+    found = view.virtual[NAMESPACES].get("", namespace)
+    return found is not None and is_deleting(found)
+
+
+def missing_namespace(namespace: str, view: View) -> Iterator[Step]:
+    """Make a namespace that the configuration names, unless the tenant has it."""
+    if not view.on_virtual(NAMESPACES, VirtualKey("", namespace)):
+        body = {"apiVersion": NAMESPACES.api_version, "kind": NAMESPACES.kind, "metadata": {"name": namespace}}
+        yield CreateVirtual(NAMESPACES, body)
 
 
 class PodSecurityKind(DerivedKind):

@@ -7,11 +7,12 @@ tenant's cluster the node. Everything else that is the tenant's in a status stay
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vgateway.kube.objects import HostObj, Obj, VirtualObj, get_path, host_key, is_deleting, uid, virtual_key
+from vgateway.kube.objects import HostObj, Obj, VirtualObj, get_path, host_key, uid, virtual_key
+from vgateway.syncer.kinds.namespace import is_ending
 from vgateway.syncer.kinds.pod.messages import told_status
 from vgateway.syncer.kinds.syncednode import new_node
 from vgateway.syncer.patch import merge_diff
-from vgateway.syncer.resources import NAMESPACES, NODES, PODS
+from vgateway.syncer.resources import NODES, PODS
 from vgateway.syncer.steps import Bind, CreateVirtual, PatchHost, PatchVirtual, Requeue, Step
 from vgateway.syncer.view import View
 
@@ -74,8 +75,7 @@ def bind(virtual: VirtualObj, host: HostObj, view: View) -> list[Step]:
 
 def _is_unbindable(virtual: VirtualObj, view: View) -> bool:
     """Say whether the API server would refuse a binding: it takes nothing new into a namespace that is ending."""
-    namespace = view.virtual[NAMESPACES].get("", virtual["metadata"]["namespace"])
-    return not get_path(virtual, "spec.nodeName") and namespace is not None and is_deleting(namespace)
+    return not get_path(virtual, "spec.nodeName") and is_ending(virtual["metadata"]["namespace"], view)
 
 
 def _only_scheduled(host: HostObj) -> bool:

@@ -8,11 +8,11 @@ from vgateway.kube.objects import (
     Resource,
     VirtualKey,
     annotations,
-    is_deleting,
 )
 from vgateway.syncer.kind import READ, Hint, Rights, Side, Source, Wake
 from vgateway.syncer.kinds.backends import BY_HAND, SERVICE_NAME, SLICE_AUTHOR
 from vgateway.syncer.kinds.event import FROM_HOST
+from vgateway.syncer.kinds.namespace import is_ending, missing_namespace
 from vgateway.syncer.kinds.replica.copies import (
     AUTHOR,
     REPLICA,
@@ -26,7 +26,7 @@ from vgateway.syncer.kinds.replica.copies import (
     slice_name,
 )
 from vgateway.syncer.resources import ENDPOINTSLICES, NAMESPACES, SERVICES
-from vgateway.syncer.steps import CreateVirtual, Step
+from vgateway.syncer.steps import Step
 from vgateway.syncer.view import Place, View
 
 
@@ -62,9 +62,8 @@ class FromHostReplica(Replica):
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the copy, None without a source or where its namespace is ending."""
-        namespace = view.virtual[NAMESPACES].get("", key.namespace)
         source = view.place_obj(SERVICES, self.rule.host, self.rule.host.name)
-        if source is None or key != self.rule.virtual or (namespace is not None and is_deleting(namespace)):
+        if source is None or key != self.rule.virtual or is_ending(key.namespace, view):
             return None
         meta = {"name": key.name, "namespace": key.namespace, **marks({FROM_HOST: "true"}, self.proof(view))}
         return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": replica_spec(source)}
@@ -75,10 +74,7 @@ class FromHostReplica(Replica):
 
     def prepare(self, want: Obj, view: View) -> Iterator[Step]:
         """Make the namespace that the rule names."""
-        namespace = want["metadata"]["namespace"]
-        if not view.on_virtual(NAMESPACES, VirtualKey("", namespace)):
-            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-            yield CreateVirtual(NAMESPACES, body)
+        return missing_namespace(want["metadata"]["namespace"], view)
 
 
 class FromHostSlices(Replica):
