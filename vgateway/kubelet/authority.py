@@ -3,8 +3,8 @@
 What a client says here is its own claim, and it may be: it only selects among the tenant's own nodes, and the caller
 is authorised for the node that was found. A request that came through ``nodes/NAME/proxy`` carries the Host of the
 API server's client and not of the node; there the API server itself says the node, in ``X-Forwarded-Uri``, which it
-sets over whatever its client sent. With an upgrade it does not, so then the header is not read, and the pod that the
-path names decides.
+sets over whatever its client sent. With an upgrade it does not; there the front says it. Who comes past the front with
+an upgrade, and without the header, has any node's pods, as the pod that the path names decides.
 """
 
 import re

@@ -21,7 +21,7 @@ from vgateway.kubelet.calls import Call, KubeletCall, parse_call
 from vgateway.kubelet.directory import PodDirectory, check_target, node_of
 from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.nodefigures import NodeFigures
-from vgateway.kubelet.nodes import NodeDirectory
+from vgateway.kubelet.nodes import NodeDirectory, no_such_node
 from vgateway.kubelet.rewrite import PlainWords, Twins, host_request, wants_upgrade
 from vgateway.wire.relay import Relayed, relay
 from vgateway.wire.upstream import Upstream
@@ -110,12 +110,14 @@ class KubeletHandler:
         return relayed
 
     async def _locate(self, user: User, call: KubeletCall, node: str) -> Twins:
-        """Find the tenant's pod and its twin; whether it exists is told only to who has the right on its node."""
+        """Find the tenant's pod and its twin; whether it exists is told only to who has the right on the node."""
         assert call.target is not None
         found = await self._pods.virtual_pod(call.target)
         bound = node_of(found) if found is not None else node
-        await self._authorizer.authorise(user, call, bound)
+        await self._authorizer.authorise(user, call, node or bound)
         virtual = check_target(found if node in {"", bound} else None, call.target)
+        if bound and not self._nodes.exists(bound):
+            raise no_such_node(bound)
         host = await self._pods.host_pod(virtual)
         if host is None:
             raise GatewayError(404, f'pod "{call.target.pod.name}" does not run yet, or not any more')

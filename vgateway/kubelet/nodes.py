@@ -13,7 +13,7 @@ from vgateway.kube.nodenames import NODE_DOMAIN, certified_hostnames, node_hostn
 from vgateway.kube.objects import HostObj, Obj, get_path
 from vgateway.kube.store import Store
 from vgateway.kubelet.authority import Authority, Headers, dialled, proxied_node
-from vgateway.kubelet.calls import STREAMS, KubeletCall
+from vgateway.kubelet.calls import KubeletCall
 
 BY_NAME = "kubelet name"
 BY_ADDRESS = "kubelet address"
@@ -24,6 +24,10 @@ class NodeDirectory(Protocol):
 
     def node_of(self, headers: Headers, call: KubeletCall) -> str:
         """Return the node, "" when any may be meant; ``GatewayError`` 404 for an address that is no node's."""
+        ...
+
+    def exists(self, node: str) -> bool:
+        """Say whether the tenant has a node of that name now."""
         ...
 
 
@@ -51,9 +55,9 @@ class StoreNodes:
 
     def node_of(self, headers: Headers, call: KubeletCall) -> str:
         """Return the node, "" when any may be meant; ``GatewayError`` 404 for an address that is no node's."""
-        asked = "" if call.call in STREAMS else proxied_node(headers)
+        asked = proxied_node(headers)
         if asked:
-            if ("", asked) not in self._nodes:
+            if not self.exists(asked):
                 raise no_such_node(asked)
             return asked
         authority = dialled(headers)
@@ -67,6 +71,10 @@ class StoreNodes:
         if not found and (is_free or authority.host in self._shared()):
             return ""
         raise no_such_node(authority.host)
+
+    def exists(self, node: str) -> bool:
+        """Say whether the tenant has a node of that name now."""
+        return ("", node) in self._nodes
 
     def certified(self) -> tuple[str, ...]:
         """Return the names and addresses that the port may be called by now."""
@@ -84,7 +92,7 @@ class StoreNodes:
             return [name for _, name in self._nodes.keys_by_index(BY_NAME, authority.host)]
         services = self._services.by_index(BY_ADDRESS, authority.host)
         meant = [node_of_service(self._port.names, HostObj(service)) for service in services]
-        return [node for node in meant if ("", node) in self._nodes]
+        return [node for node in meant if self.exists(node)]
 
 
 def no_such_node(said: str) -> GatewayError:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from vgateway import __version__
 from vgateway.errors import GatewayError
-from vgateway.proxy.headers import address_of, outgoing_headers
+from vgateway.proxy.headers import address_of, naming_node, outgoing_headers
 from vgateway.proxy.identity import UNKNOWN, Identity, identity_of_certificate
 from vgateway.proxy.metrics import FrontMetrics
 from vgateway.proxy.services import ServiceCreation, creates_service
@@ -75,6 +75,8 @@ class Front:
         headers = outgoing_headers(
             request.headers.items(), identity, address_of(request.remote or ""), application=target.application
         )
+        if target.node_proxy:
+            headers = naming_node(headers, target.node_proxy)
         if self._services is not None and creates_service(request.method, target, request.headers):
             return await self._services.serve(request, target, headers, vouched=identity.vouched)
         outgoing = Outgoing(request.method, target.raw, headers, endless=target.watch and request.method == "GET")

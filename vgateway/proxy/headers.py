@@ -72,6 +72,7 @@ HOP_HEADERS = frozenset(
         "upgrade",
     }
 )
+FORWARDED_URI = "x-forwarded-uri"
 CONNECTION_TOKENS = frozenset({"", "close", "keep-alive", "upgrade", "te", "http2-settings"})
 IDENTITY_PREFIXES = ("x-remote-", "impersonate-")
 
@@ -145,6 +146,16 @@ def outgoing_headers(
         result.append(("X-Forwarded-For", ", ".join(forwarded)))
     result += identity.headers
     return tuple(result)
+
+
+def naming_node(headers: Headers, node_proxy: str) -> Headers:
+    """Say to a node's kubelet which node was asked for; what the client says of that is left out.
+
+    The API server sets the same header over ours, except on a request that asks for an upgrade: there nothing else
+    tells nodes of one address apart.
+    """
+    kept = (header for header in headers if header[0].lower() != FORWARDED_URI)
+    return (*kept, ("X-Forwarded-Uri", node_proxy))
 
 
 def _check_connection(value: str) -> None:

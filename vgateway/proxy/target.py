@@ -8,13 +8,16 @@ stay refused. Service and pod names such as ``https:web:8080`` may be percent-en
 
 import re
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from vgateway.errors import GatewayError
 from vgateway.wire.headers import fit_for_target
 
 # /api/v1/… or /apis/group/version/…, maybe a namespace, a resource, a name: then `proxy`.
 _PROXY = re.compile(r"/(?:api/[^/]+|apis/[^/]+/[^/]+)(?:/namespaces/[^/]+)?/[^/]+/[^/]+/proxy(?=/|$)")
+# A request that the API server passes on to a node. It says which one itself, except with an upgrade.
+_NODE_PROXY = re.compile(r"/api/v1/nodes/([^/]+)/proxy(?=/|$)")
+_NODE = re.compile(r"[A-Za-z0-9.:_-]+")
 _WATCH = re.compile(r"(?:^|&)watch=(?:1|true)(?:&|$)")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Anything that needs a closer look; ordinary paths have none of it.
@@ -23,12 +26,16 @@ _FORBIDDEN_IN_SEGMENT = re.compile(rb"[\x00-\x1f\x7f/\\;]")
 
 
 class Target(NamedTuple):
-    """A request target that has one reading. ``application``: its end belongs to a proxied pod, service or node."""
+    """A request target that has one reading. ``application``: its end belongs to a proxied pod, service or node.
+
+    ``node_proxy`` is ``/api/v1/nodes/NAME/proxy`` where that is a node, "" elsewhere.
+    """
 
     raw: str
     path: str
     application: bool
     watch: bool
+    node_proxy: str = ""
 
 
 def read_target(raw: str) -> Target:
@@ -40,7 +47,16 @@ def read_target(raw: str) -> Target:
     if any(map(path.__contains__, _UNUSUAL)):
         _inspect(path, proxy.end() if proxy else len(path))
     watch = proxy is None and bool(query) and _WATCH.search(query) is not None
-    return Target(raw, path, proxy is not None, watch)
+    return Target(raw, path, proxy is not None, watch, "" if proxy is None else _node_proxy(path))
+
+
+def _node_proxy(path: str) -> str:
+    """Return the path of a node's proxy as the API server writes it: the node without escapes."""
+    found = _NODE_PROXY.match(path)
+    if found is None:
+        return ""
+    name = unquote(found[1])
+    return f"/api/v1/nodes/{name if _NODE.fullmatch(name) else found[1]}/proxy"
 
 
 def _inspect(path: str, end_of_api: int) -> None:

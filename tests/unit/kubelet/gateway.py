@@ -18,7 +18,7 @@ from vgateway.kube.objects import Obj
 from vgateway.kube.store import Store
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
-from vgateway.kubelet.directory import StoreDirectory
+from vgateway.kubelet.directory import StoreDirectory, node_of
 from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.handler import KubeletHandler
 from vgateway.kubelet.hostusage import HostUsage
@@ -156,7 +156,7 @@ async def gateway(
         stack.push_async_callback(figures_api.close)
         handler = KubeletHandler(
             directory,
-            nodes or StoreNodes(Port(NAMES, ("node",)), *(Store(one) for one in (NODES, SERVICES, SERVICES))),
+            nodes or StoreNodes(Port(NAMES, ("node",)), nodes_of(virtual), Store(SERVICES), Store(SERVICES)),
             Authenticator(reviewer, peer_certificate),
             Authorizer(reviewer),
             upstream,
@@ -181,6 +181,14 @@ async def gateway(
                 for writer in made.writers:
                     writer.transport.abort()
                 running.cancel()
+
+
+def nodes_of(pods: Iterable[Obj]) -> Store:
+    """Return a store with the nodes that pods are bound to."""
+    store = Store(NODES)
+    for name in {node_of(pod) for pod in pods} - {""}:
+        store.put({"metadata": {"name": name}})
+    return store
 
 
 def client(peer: Peer, side: str) -> ApiClient:

@@ -8,10 +8,13 @@ import structlog
 
 from tests.unit.kubelet.gateway import ADMIN, Reply, gateway, read_reply, request
 from tests.unit.kubelet.peer import Asked, http
-from tests.unit.kubelet.pods import host_pod, virtual_pod
+from tests.unit.kubelet.pods import NAMES, host_pod, virtual_pod
 from vgateway.errors import status_body
+from vgateway.kube.store import Store
 from vgateway.kubelet.authority import Headers
 from vgateway.kubelet.calls import KubeletCall
+from vgateway.kubelet.nodes import Port, StoreNodes
+from vgateway.syncer.resources import NODES, SERVICES
 
 WEB = virtual_pod()
 TWIN = host_pod(WEB)
@@ -316,6 +319,9 @@ class Node2:
         assert ("Host", "node:10250") in headers
         return "node-2"
 
+    def exists(self, node: str) -> bool:
+        return node in {"node-1", "node-2"}
+
 
 async def test_an_address_that_is_one_nodes_serves_that_nodes_pods_only(tmp_path: Path) -> None:
     pods = [WEB, virtual_pod("b", node="node-2")]
@@ -325,6 +331,31 @@ async def test_an_address_that_is_one_nodes_serves_that_nodes_pods_only(tmp_path
 
     assert [pod["metadata"]["name"] for pod in orjson.loads(listed.body)["items"]] == ["b"]
     assert (foreign.code, foreign.body) == (404, b'pod "web" does not exist')
+
+
+@pytest.mark.parametrize("path", [EXEC, "/attach/default/web/app?output=1", "/portForward/default/web?port=80"])
+async def test_a_stream_that_one_node_is_asked_for_reaches_that_nodes_pods_only(tmp_path: Path, path: str) -> None:
+    pods = [WEB, virtual_pod("b", node="node-2")]
+    async with gateway(tmp_path, agreeing, virtual=pods, host=[TWIN]) as served:
+        asked = {
+            name: await served.ask("POST", path, *SPDY, f"X-Forwarded-Uri: /api/v1/nodes/{name}/proxy")
+            for name in ("node-1", "node-2", "gone")
+        }
+
+    assert {name: reply.code for name, reply in asked.items()} == {"node-1": 101, "node-2": 404, "gone": 404}
+    assert message_of(asked["node-2"]) == 'pod "web" does not exist'
+    assert message_of(asked["gone"]) == 'node "gone" not found'
+    assert len(served.host.asked) == 1
+
+
+async def test_a_pod_whose_node_has_left_is_out_of_reach(tmp_path: Path) -> None:
+    nodes = StoreNodes(Port(NAMES, ("node",)), Store(NODES), Store(SERVICES), Store(SERVICES))
+    async with gateway(tmp_path, agreeing, virtual=[WEB], host=[TWIN], nodes=nodes) as served:
+        stream = await served.ask("POST", EXEC, *SPDY)
+        logs = await served.ask("GET", "/containerLogs/default/web/app")
+
+    assert (stream.code, message_of(stream)) == (404, 'node "node-1" not found')
+    assert (logs.code, logs.body, served.host.asked) == (404, b'node "node-1" not found', [])
 
 
 async def test_one_line_is_logged_per_stream_and_no_argument_or_token_in_it(tmp_path: Path) -> None:

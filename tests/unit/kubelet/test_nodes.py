@@ -89,9 +89,13 @@ def test_the_node_that_the_api_server_was_asked_for_counts_before_what_its_clien
         nodes().node_of([("Host", OWN), ("X-Forwarded-Uri", "/api/v1/nodes/gone/proxy/pods")], PODS)
 
 
-def test_with_an_upgrade_the_forwarded_address_is_the_clients_and_not_read() -> None:
-    asked = ("X-Forwarded-Uri", "/api/v1/nodes/node-2/proxy/exec/default/web/app")
-    assert nodes().node_of([("Host", OWN), asked], EXEC) == ""
+def test_with_an_upgrade_the_node_is_the_one_that_the_front_says() -> None:
+    assert (
+        nodes().node_of([("Host", "api.example.com"), ("X-Forwarded-Uri", "/api/v1/nodes/node-2/proxy")], EXEC)
+        == "node-2"
+    )
+    with pytest.raises(GatewayError, match='"gone" not found'):
+        nodes().node_of([("Host", "api.example.com"), ("X-Forwarded-Uri", "/api/v1/nodes/gone/proxy")], EXEC)
 
 
 def test_the_certificate_says_what_the_port_may_be_called_by() -> None:

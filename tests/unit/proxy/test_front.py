@@ -154,6 +154,18 @@ async def test_an_application_behind_a_service_gets_its_path_and_cookies_as_sent
         assert b"\r\nCookie: a=b\r\nX-Own: 1\r\n" in cluster.plain[0]
 
 
+async def test_a_nodes_kubelet_is_told_which_node_was_asked_for_and_not_what_the_client_says(tmp_path: Path) -> None:
+    forged = "x-forwarded-uri: /api/v1/nodes/other/proxy"
+    async with running(tmp_path) as cluster:
+        await cluster.ask(forged, target="/api/v1/nodes/https%3An%3A10250/proxy/pods?x=y")
+        await cluster.ask(forged, target="/api/v1/namespaces/a/pods/p/exec?command=id")
+    there, stream = (request.lower().split(b"\r\n") for request in cluster.plain)
+    assert [line for line in there if line.startswith(b"x-forwarded-uri")] == [
+        b"x-forwarded-uri: /api/v1/nodes/https:n:10250/proxy"
+    ]
+    assert not [line for line in stream if line.startswith(b"x-forwarded-uri")]
+
+
 async def test_own_endpoints_never_go_up(tmp_path: Path) -> None:
     async with running(tmp_path) as cluster:
         answer = await cluster.ask(target="/vgateway/version")

@@ -40,6 +40,23 @@ def test_ordinary_targets_pass_byte_for_byte(raw: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("raw", "node_proxy"),
+    [
+        ("/api/v1/nodes/n/proxy", "/api/v1/nodes/n/proxy"),
+        ("/api/v1/nodes/n/proxy/exec/a/b/c?output=1", "/api/v1/nodes/n/proxy"),
+        ("/api/v1/nodes/https:n:10250/proxy/pods", "/api/v1/nodes/https:n:10250/proxy"),
+        ("/api/v1/nodes/https%3An%3A10250/proxy/pods", "/api/v1/nodes/https:n:10250/proxy"),
+        ("/api/v1/nodes/n%C3%BC%20x/proxy/pods", "/api/v1/nodes/n%C3%BC%20x/proxy"),
+        ("/api/v1/nodes/n/status", ""),
+        ("/api/v1/namespaces/nodes/pods/n/proxy/pods", ""),
+        (SERVICE + "/api/v1/nodes/n/proxy", ""),
+    ],
+)
+def test_a_request_to_a_node_says_which_one(raw: str, node_proxy: str) -> None:
+    assert read_target(raw).node_proxy == node_proxy
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         "",

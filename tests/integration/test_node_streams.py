@@ -1,0 +1,99 @@
+"""Streams and nodes: a node's kubelet has the pods of that node only, and streams end when their node leaves."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.conftest import with_namespace
+from tests.support.clusters import Clusters
+from tests.support.eventually import eventually
+from tests.support.kubectl import Kubectl
+from tests.support.manifests import shell_pod
+from tests.support.streams import EXEC, FORWARD, streams
+
+pytestmark = pytest.mark.cluster
+
+NAME = "parted"
+SHOWN = {"for": NAME}
+# A node by hand, where nothing runs.
+GHOST = "empty.example.internal"
+CONFIG = f"""
+sync: {{fromHost: {{nodes: {{enabled: true, selector: {{labels: {{for: {NAME}}}}}}}}}}}
+networking: {{advanced: {{proxyKubelets: {{byHostname: false, byIP: false}}}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def node(host: Kubectl) -> Iterator[str]:
+    """The real node, shown to the tenant."""
+    name = str(host.json("get", "nodes")["items"][0]["metadata"]["name"])
+    host.ok("label", "node", name, f"for={NAME}", "--overwrite")
+    yield name
+    host.ok("label", "node", name, "for-")
+
+
+@pytest.fixture(scope="module")
+def ghost(host: Kubectl, node: str) -> Iterator[str]:
+    """Another node, shown to the tenant too."""
+    spec = {"taints": [{"key": "ghost", "effect": "NoSchedule"}], "unschedulable": True}
+    host.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": GHOST, "labels": SHOWN}, "spec": spec})
+    yield GHOST
+    host.ok("delete", "node", GHOST, "--ignore-not-found")
+
+
+@pytest.fixture(scope="module")
+def parted(clusters: Clusters, node: str, ghost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+    """The kubectl of a tenant that sees both nodes."""
+    config = tmp_path_factory.mktemp("config") / "parted.yaml"
+    config.write_text(CONFIG)
+    clusters.local("up", NAME, "--config", str(config))
+    tenant = clusters.tenant(NAME)
+    eventually(lambda: nodes(tenant), lambda seen: seen == {node, ghost})
+    yield tenant
+    clusters.local("down", NAME)
+
+
+@pytest.fixture(scope="module")
+def pod(parted: Kubectl) -> str:
+    """The namespace of a running pod with a shell, called ``shell``, on the real node."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    parted.ok("create", "namespace", name)
+    parted.apply(with_namespace(shell_pod("shell"), name))
+    parted.ok("wait", "-n", name, "pod/shell", "--for=condition=Ready", "--timeout=180s")
+    return name
+
+
+def nodes(of: Kubectl) -> set[str]:
+    return {one["metadata"]["name"] for one in of.json("get", "nodes")["items"]}
+
+
+async def test_a_nodes_proxy_reaches_the_pods_of_that_node_only(
+    parted: Kubectl, node: str, ghost: str, pod: str
+) -> None:
+    calls = {
+        f"exec/{pod}/shell/main?output=1&error=1&command=echo&command=here": EXEC,
+        f"attach/{pod}/shell/main?output=1": EXEC,
+        f"portForward/{pod}/shell": FORWARD,
+    }
+    async with streams(parted) as ways:
+        for spelled in (ghost, f"https:{ghost}:10250", f"https%3A{ghost}%3A10250"):
+            for call, protocol in calls.items():
+                refused = await ways.refused(f"/api/v1/nodes/{spelled}/proxy/{call}", protocol)
+                assert refused == (404, 'pod "shell" does not exist'), (spelled, call)
+        for spelled in (node, f"https:{node}:10250", f"https%3A{node}%3A10250"):
+            async with ways.open(f"/api/v1/nodes/{spelled}/proxy/portForward/{pod}/shell", FORWARD) as stream:
+                assert stream.protocol == FORWARD
+            # The API server leaves the query out of an upgrade, so there is nothing to run on any node.
+            asked = await ways.refused(f"/api/v1/nodes/{spelled}/proxy/{next(iter(calls))}")
+            assert asked == (400, "you must specify at least 1 of stdin, stdout, stderr")
+        missing = f"/api/v1/nodes/{node}/proxy/exec/{pod}/shell/other?output=1&command=id"
+        assert await ways.refused(missing) == (404, 'container "other" not found in pod "shell"')
+        own, other = (f"/api/v1/nodes/{one}/proxy" for one in (node, ghost))
+        logs, run = f"containerLogs/{pod}/shell/main", f"run/{pod}/shell/main?cmd=id"
+        assert (await ways.refused(f"{own}/{logs}", "binary.k8s.io"))[0] == 400, "logs take no upgrade"
+        assert await ways.ask("GET", f"{own}/{logs}") == (200, "")
+        assert await ways.ask("GET", f"{other}/{logs}") == (404, 'pod "shell" does not exist')
+        for proxy in (own, other):
+            code, words = await ways.ask("POST", f"{proxy}/{run}")
+            assert (code, "do not run commands" in words) == (501, True)
