@@ -93,11 +93,12 @@ class FromHostSlices(Replica):
 
     @property
     def wakes(self) -> tuple[Wake, ...]:
-        """Slices of both, and the source itself."""
+        """Slices of both, and both Services: a slice comes after the copy that it belongs to."""
         return (
             Wake(Side.HOST, ENDPOINTSLICES, self._of_source, self._place),
             Wake(Side.VIRTUAL, ENDPOINTSLICES, self._of_copy),
             Wake(Side.HOST, SERVICES, lambda _hint, view: self._all(view), self.rule.host),
+            Wake(Side.VIRTUAL, SERVICES, lambda hint, view: self._all(view) if hint.key == self.rule.virtual else ()),
         )
 
     @property
@@ -139,7 +140,8 @@ class FromHostSlices(Replica):
 
     def _of_copy(self, hint: Hint, _view: View) -> Iterable[VirtualKey]:
         same_place = hint.key.namespace == self.rule.virtual.namespace
-        return (hint.key,) if same_place and REPLICA in annotations(hint.some) else ()
+        ours = is_of(hint.some, self.rule.virtual.name) and REPLICA in annotations(hint.some)
+        return (hint.key,) if same_place and ours else ()
 
     def _all(self, view: View) -> Iterable[VirtualKey]:
         return [self._key(one) for one in self._sources(view)]
