@@ -256,13 +256,8 @@ def client(other: Kubectl) -> Kubectl:
 
 
 def set_rules(clusters: Clusters, *rules: dict[str, Any]) -> None:
-    """Change the rules of the running gateway by its configuration file, as an edited ConfigMap would."""
-    path = clusters.home / "virtual" / NAMES / "gateway.yaml"
-    document = yaml.safe_load(path.read_text())
-    document["networking"]["resolveServices"] = list(rules)
-    fresh = path.with_name("fresh.yaml")
-    fresh.write_text(yaml.safe_dump(document))
-    fresh.rename(path)
+    """Change the rules of the running gateway."""
+    clusters.edit(NAMES, lambda document: document["networking"].update(resolveServices=list(rules)))
 
 
 def test_a_domain_of_its_own_holds_the_tenants_names_and_what_it_lacks_is_the_hosts(

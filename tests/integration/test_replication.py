@@ -27,9 +27,6 @@ networking:
       - {from: shop/web, to: shop-web}
       - {from: shop/by-hand, to: shop-by-hand, deleteOnRemoval: true}
 """
-WITHOUT = """
-networking: {}
-"""
 READY = ("--for=condition=Ready", "--timeout=180s")
 SERVE = "while :; do echo {} | nc -l -p 8080; done"
 
@@ -174,12 +171,96 @@ def test_a_service_that_somebody_else_made_is_left_alone_and_told_of(replicated:
     replicated.ok("delete", "service", "elsewhere", "-n", "apps")
 
 
-def test_when_rules_go_the_tenants_copies_go_and_the_hosts_stay_unless_they_were_to_go(
-    clusters: Clusters, replicated: Kubectl, host: Kubectl, configuration: Path
+def set_rules(clusters: Clusters, **rules: list[dict[str, Any]]) -> None:
+    """Change the rules of the running gateway."""
+    clusters.edit(NAME, lambda document: document["networking"].update(replicateServices=rules))
+
+
+def told(host: Kubectl, reason: str) -> list[str]:
+    """Return what operators were told on the host."""
+    about = ("-n", HOST_NAMESPACE, "--field-selector", f"involvedObject.name={NAME},reason={reason}")
+    return [event["message"] for event in host.json("get", "events", *about)["items"]]
+
+
+def counted(clusters: Clusters, metric: str) -> float:
+    """Return the sum of a gateway's metric over its labels."""
+    return sum(
+        float(line.rpartition(" ")[2]) for line in clusters.metrics(NAME).splitlines() if line.startswith(metric)
+    )
+
+
+def test_rules_change_while_the_gateway_runs(clusters: Clusters, replicated: Kubectl, host: Kubectl) -> None:
+    pid = clusters.gateway_pid(NAME)
+    host.apply(with_namespace(service("main"), "databases"))
+    before = eventually(lambda: services(replicated, "apps").get("database"), lambda found: found is not None)
+    assert before is not None
+    main, web = {"from": "databases/main", "to": "apps/database"}, {"from": "shop/web", "to": "shop-web"}
+    by_hand = {"from": "shop/by-hand", "to": "shop-by-hand", "deleteOnRemoval": True}
+
+    set_rules(clusters, fromHost=[main, {"from": "databases/main", "to": "apps/twice"}], toHost=[by_hand])
+
+    eventually(lambda: set(services(replicated, "apps")), lambda found: found == {"database", "twice"})
+    pieces = ("get", "endpointslices", "-n", "apps", "-o", "jsonpath={.items[*].metadata.labels}")
+    eventually(lambda: replicated.ok(*pieces), lambda text: '"twice"' in text and '"database"' in text)
+    # What no rule changed is as it was.
+    assert services(replicated, "apps")["database"]["metadata"]["uid"] == before["metadata"]["uid"]
+    set_rules(clusters, fromHost=[main], toHost=[by_hand, web | {"to": "shop-front"}])
+    eventually(lambda: set(services(replicated, "apps")), lambda found: found == {"database"})
+    eventually(lambda: services(host, HOST_NAMESPACE), lambda found: "shop-front" in found)
+    # Of the rule that is gone the host's copy stays.
+    assert "shop-web" in services(host, HOST_NAMESPACE)
+    set_rules(clusters, fromHost=[main], toHost=[by_hand, web])
+    assert clusters.gateway_pid(NAME) == pid
+
+
+def test_a_rule_about_what_may_not_be_read_is_told_of_and_takes_effect_with_the_right(
+    clusters: Clusters, replicated: Kubectl, host: Kubectl
 ) -> None:
+    host.run("create", "namespace", "elsewhere")
+    try:
+        host.apply(with_namespace(service("other"), "elsewhere"))
+        before = counted(clusters, 'vgateway_notices_total{reason="RightMissing"}')
+        rule = {"from": "elsewhere/other", "to": "apps/other"}
+        set_rules(clusters, fromHost=[{"from": "databases/main", "to": "apps/database"}, rule])
+
+        (words, *_) = eventually(lambda: told(host, "RightMissing"), bool)
+        assert "elsewhere" in words
+        assert "vgateway config rbac" in words
+        assert counted(clusters, 'vgateway_notices_total{reason="RightMissing"}') > before
+        eventually(lambda: told(host, "ConfigurationApplied"), bool)
+        # Meanwhile the other rules hold.
+        assert "database" in services(replicated, "apps")
+        host.ok("apply", "-f", "-", stdin=clusters.rights(NAME))
+        eventually(lambda: services(replicated, "apps"), lambda found: "other" in found)
+    finally:
+        host.ok("delete", "namespace", "elsewhere", "--wait=false")
+
+
+def test_rules_that_cannot_be_are_refused_with_their_path_and_change_nothing(
+    clusters: Clusters, replicated: Kubectl, host: Kubectl
+) -> None:
+    rule = {"from": "databases/main", "to": "apps/database"}
+    set_rules(clusters, fromHost=[rule, rule])
+
+    (words, *_) = eventually(lambda: told(host, "ConfigurationRefused"), bool)
+    assert "networking.replicateServices" in words
+    assert "two rules lead to apps/database" in words
+    assert counted(clusters, 'vgateway_configuration_loads_total{outcome="refused"}') == 1
+    assert "database" in services(replicated, "apps")
+
+
+def test_when_rules_go_the_tenants_copies_go_and_the_hosts_stay_unless_they_were_to_go(
+    clusters: Clusters, replicated: Kubectl, host: Kubectl
+) -> None:
+    by_hand = {"from": "shop/by-hand", "to": "shop-by-hand", "deleteOnRemoval": True}
+    set_rules(
+        clusters,
+        fromHost=[{"from": "databases/main", "to": "apps/database"}],
+        toHost=[by_hand, {"from": "shop/web", "to": "shop-web"}],
+    )
+    eventually(lambda: services(replicated, "apps"), lambda found: "database" in found)
     eventually(lambda: services(host, HOST_NAMESPACE), lambda found: {"shop-web", "shop-by-hand"} <= set(found))
-    configuration.write_text(WITHOUT)
-    clusters.local("up", NAME, "--config", str(configuration))
+    set_rules(clusters)
 
     eventually(lambda: services(replicated, "apps"), lambda found: not found)
     eventually(lambda: services(host, HOST_NAMESPACE), lambda found: "shop-by-hand" not in found)

@@ -3,15 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
 
 from tests.support.kubectl import Kubectl
+from vgateway.local.manifests import GATEWAY_ACCOUNT
 
 UP_DEADLINE = 3600.0
 """Seconds: the first time on a machine, every Kubernetes program is compiled."""
@@ -58,6 +61,28 @@ class Clusters:
     def gateway_pid(self, name: str) -> int:
         """Return the process id of a virtual cluster's gateway."""
         return int(self.status()["virtualClusters"][name]["programs"]["gateway"]["pid"])
+
+    def edit(self, name: str, change: Callable[[Any], None]) -> None:
+        """Change the configuration file of a running gateway in its place, as an edited ConfigMap would."""
+        path = self.home / "virtual" / name / "gateway.yaml"
+        document = yaml.safe_load(path.read_text())
+        change(document)
+        fresh = path.with_name("fresh.yaml")
+        fresh.write_text(yaml.safe_dump(document))
+        fresh.rename(path)
+
+    def rights(self, name: str) -> bytes:
+        """Return the manifests of the rights that a running gateway's configuration needs, for its own account."""
+        file = self.home / "virtual" / name / "gateway.yaml"
+        command = [sys.executable, "-m", "vgateway", "config", "rbac", str(file), "--account", GATEWAY_ACCOUNT]
+        return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
+
+    def metrics(self, name: str) -> str:
+        """Return what a gateway counts, as Prometheus reads it."""
+        place = yaml.safe_load((self.home / "virtual" / name / "gateway.yaml").read_text())["gateway"]["operations"]
+        with urllib.request.urlopen(f"http://{place['address']}:{place['port']}/metrics", timeout=60) as answer:
+            found: bytes = answer.read()
+        return found.decode()
 
     def _kubectl(self, *arguments: str) -> Kubectl:
         program = Path(self.local("programs")) / "kubectl"

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, Gauge, ProcessCollector
 
-from vgateway.app.dns import CurrentDns, DnsFiles, dns_work
+from vgateway.app.dns import CurrentDns, DnsFiles, dns_value, dns_work
+from vgateway.app.notices import Notices
 from vgateway.app.operations import Explain, OperationsServer
 from vgateway.app.reload import ConfigWatcher
 from vgateway.config.gateway import Gateway, GatewayTls, HostCluster
@@ -19,6 +20,7 @@ from vgateway.config.model import Config
 from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials, from_files, from_pod
 from vgateway.kube.kubeconfig import from_kubeconfig
+from vgateway.kube.metrics import KubeMetrics
 from vgateway.kube.names import Names
 from vgateway.kube.objects import Obj
 from vgateway.kube.transport import Transport
@@ -42,7 +44,7 @@ from vgateway.syncer.forerunner import Forerunner
 from vgateway.syncer.kind import Side
 from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.memory import Work
-from vgateway.syncer.registry import kinds_for
+from vgateway.syncer.registry import kinds_for, with_replication
 from vgateway.syncer.resources import NODES, SERVICES
 from vgateway.syncer.settings import SyncerSettings, names_of, tolerations_of
 from vgateway.wire.issuing import AuthorityFiles, IssuedTls
@@ -77,12 +79,14 @@ def build(config: Config, path: Path) -> Process:
     """
     gateway = config.gateway
     virtual, host = virtual_credentials(gateway), host_credentials(gateway.host_cluster)
-    virtual_api, host_api = ApiClient(virtual, "virtual"), ApiClient(host, "host")
     registry = process_registry()
+    counted = KubeMetrics(registry)
+    virtual_api, host_api = ApiClient(virtual, "virtual", metrics=counted), ApiClient(host, "host", metrics=counted)
     versions = ServerVersion(virtual_api), ServerVersion(host_api)
     dns = CurrentDns(config)
     settings = syncer_settings(config, *versions, dns)
-    syncer = build_syncer(settings, virtual_api, host_api, registry, kinds_for(config))
+    notices = Notices(host_api, lambda: syncer.view.front_service(), registry)
+    syncer = build_syncer(settings, virtual_api, host_api, registry, kinds_for(config), complain=notices.complain)
     outward = front_credentials(gateway)
     plain, front_proxy = (upstream_of(one, VIRTUAL_HOP) for one in outward)
     transports = [Transport(one, "virtual") for one in outward]
@@ -97,7 +101,8 @@ def build(config: Config, path: Path) -> Process:
         front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
         kubelet_listener(config, kubelet, nodes),
     ]
-    followers: list[Runnable] = [ConfigWatcher(path, config, dns.change, registry)]
+    watcher = ConfigWatcher(path, config, partial(apply_live, dns, syncer), registry, notices.say)
+    followers: list[Runnable] = [notices, watcher]
     dns.subscribe(partial(look_again, syncer, dns_work(syncer.kinds)))
     if config.control_plane.coredns.embedded and gateway.embedded_dns is not None:
         followed = syncer.caches.followed[Side.VIRTUAL, NODES]
@@ -123,6 +128,13 @@ def supervise(
     operations = OperationsServer(place.address, place.port, registry, lambda: supervisor.not_ready(), asked)
     supervisor = Supervisor(groups, [operations])
     return supervisor
+
+
+def apply_live(dns: CurrentDns, syncer: Syncer, config: Config) -> None:
+    """Go on with the parts of a configuration that may change. Raises ConfigError before anything has changed."""
+    value = dns_value(config)
+    syncer.wiring.change(with_replication(syncer.kinds, config.networking.replicate_services))
+    dns.change(value)
 
 
 def look_again(syncer: Syncer, works: Sequence[Work]) -> None:

@@ -26,16 +26,16 @@ class CurrentDns:
     """What the DNS is to be now. Raises ConfigError for a configuration that asks a host DNS that nobody knows."""
 
     def __init__(self, config: Config) -> None:
-        self.value = _dns(config)
+        self.value = dns_value(config)
         self._heard: list[Callable[[], None]] = []
 
     def __call__(self) -> Dns:
         """Return the present value."""
         return self.value
 
-    def change(self, config: Config) -> None:
-        """Take the value of another configuration and tell those who want to know."""
-        self.value = _dns(config)
+    def change(self, value: Dns) -> None:
+        """Take another value and tell those who want to know."""
+        self.value = value
         for tell in self._heard:
             tell()
 
@@ -49,7 +49,8 @@ def dns_work(kinds: Sequence[Kind]) -> list[Work]:
     return [(kind.name, key) for kind in kinds if isinstance(kind, DnsKind) for key in kind.keys]
 
 
-def _dns(config: Config) -> Dns:
+def dns_value(config: Config) -> Dns:
+    """Return what a configuration asks for. Raises ConfigError if it asks a host DNS that nobody knows."""
     return dns_of(config, RESOLVER.read_text() if RESOLVER.exists() else "")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from vgateway.config.model import Config
 
-LIVE = frozenset({"networking.resolveServices", "networking.resolveDNS"})
+LIVE = frozenset({"networking.resolveServices", "networking.resolveDNS", "networking.replicateServices"})
 """The sections that are applied at once; anything else takes a restart."""
 
 
@@ -25,7 +25,11 @@ def needs_restart(paths: tuple[str, ...]) -> tuple[str, ...]:
 def with_live_parts(running: Config, wanted: Config) -> Config:
     """Return the running configuration with the live sections of another."""
     networking = wanted.networking
-    live = {"resolve_services": networking.resolve_services, "resolve_dns": networking.resolve_dns}
+    live = {
+        "resolve_services": networking.resolve_services,
+        "resolve_dns": networking.resolve_dns,
+        "replicate_services": networking.replicate_services,
+    }
     return running.model_copy(update={"networking": running.networking.model_copy(update=live)})
 
 

@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from vgateway.app.live import changed_paths, needs_restart, with_live_parts
+from vgateway.app.notices import Say
 from vgateway.config.load import load_config
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
@@ -23,17 +24,21 @@ LOOK_SECONDS = 1.0
 
 
 class ConfigWatcher:
-    """A runnable that tells ``apply`` of each new configuration; that may raise ConfigError to refuse it."""
+    """A runnable that tells ``apply`` of each new configuration; that may raise ConfigError to refuse it.
+
+    ``say`` tells operators what became of a changed file.
+    """
 
     name = "configuration"
 
     def __init__(
-        self, path: Path, config: Config, apply: Callable[[Config], None], registry: CollectorRegistry
+        self, path: Path, config: Config, apply: Callable[[Config], None], registry: CollectorRegistry, say: Say
     ) -> None:
         self.ready = asyncio.Event()
         self.config = config
         self._path = path
         self._apply = apply
+        self._say = say
         self._file = Watched((path,))
         self._loads = Counter(
             "vgateway_configuration_loads",
@@ -57,6 +62,7 @@ class ConfigWatcher:
             outcome = self._take(load_config(self._path))
         except ConfigError as error:
             log.warning("the changed configuration is refused, the earlier one stays", reason=str(error))
+            self._say("ConfigurationRefused", f"{error}; the earlier configuration stays", True)
             outcome = "refused"
         self._loads.labels(outcome).inc()
 
@@ -65,10 +71,13 @@ class ConfigWatcher:
         later = needs_restart(paths)
         if later:
             log.warning("the configuration has changed where that takes a restart", paths=list(later))
+            self._say("RestartNeeded", f"changed where that takes a restart: {', '.join(later)}", True)
         if set(paths) == set(later):
             return "restart needed" if later else "unchanged"
         running = with_live_parts(self.config, wanted)
         self._apply(running)
         self.config = running
-        log.info("the changed configuration is applied", paths=sorted(set(paths) - set(later)))
+        applied = sorted(set(paths) - set(later))
+        log.info("the changed configuration is applied", paths=applied)
+        self._say("ConfigurationApplied", ", ".join(applied), False)
         return "applied"

@@ -1,8 +1,9 @@
-"""The host rights of one process: what its synced kinds need, and what its kubelet does."""
+"""The host rights of one process: what its synced kinds need, what its kubelet does, and to tell operators of it."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from vgateway.app import notices
 from vgateway.config.model import Config
 from vgateway.kubelet.rights import NODE_RULES, STREAM_RULES, USAGE_RULES
 from vgateway.syncer.kind import Kind
@@ -11,7 +12,7 @@ from vgateway.syncer.rights import host_cluster_rules, host_role_rules, is_sprea
 
 def role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the one namespaced Role."""
-    return [*host_role_rules(kinds), *STREAM_RULES, *USAGE_RULES]
+    return [*host_role_rules(kinds), *STREAM_RULES, *USAGE_RULES, *notices.RULES]
 
 
 def cluster_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:

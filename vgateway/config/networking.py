@@ -72,6 +72,7 @@ class Networking(Section):
     """The same under vcluster.yaml's newer name; only one of the two may be given."""
     advanced: AdvancedNetworking = AdvancedNetworking()
     replicate_services: ReplicateServices = ReplicateServices()
+    """Services that live on both sides, by name; may be changed while the gateway runs."""
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Self:

@@ -81,6 +81,7 @@ class Informer:
         self._machine = ListWatch(page=page, streaming=streaming)
         self._wakes: list[Wake] = []
         self._relisted: list[Callable[[], None]] = []
+        self._failed_anew: list[Callable[[ApiError], None]] = []
         self._failing = False
         self._metrics = client.metrics
 
@@ -92,15 +93,23 @@ class Informer:
         """Have ``relisted`` called after each list, before its changes are told: what came and went is not in it."""
         self._relisted.append(relisted)
 
+    def on_failure(self, failed: Callable[[ApiError], None]) -> None:
+        """Have ``failed`` called when the collection cannot be followed any more, once until it can again."""
+        self._failed_anew.append(failed)
+
     async def run(self) -> None:
         """Follow the collection until cancelled."""
         self._metrics.objects.labels(self.name).set_function(lambda: len(self.store))
         self._metrics.bytes.labels(self.name).set_function(lambda: self.store.size_bytes)
         happened: Input = Started()
-        while True:
-            call = self._take(happened)
-            assert call is not None, "only an event within a watch asks for nothing"
-            happened = await self._perform(call)
+        try:
+            while True:
+                call = self._take(happened)
+                assert call is not None, "only an event within a watch asks for nothing"
+                happened = await self._perform(call)
+        finally:
+            self._metrics.objects.remove(self.name)
+            self._metrics.bytes.remove(self.name)
 
     def _take(self, happened: Input) -> Call | None:
         """Feed the machine, change the store as it says and return what it wants done next."""
@@ -178,10 +187,12 @@ class Informer:
 
     def _failed(self, what: str, error: ApiError) -> None:
         """Say so once; a server that is down for an hour is one line, not thousands."""
-        say = log.debug if self._failing else log.warning
-        self._failing = True
+        anew, self._failing = not self._failing, True
+        say = log.warning if anew else log.debug
         say(what, informer=self.name, code=error.code, error=str(error))
         self._metrics.failures.labels(self.name, str(error.code)).inc()
+        for failed in self._failed_anew if anew else ():
+            failed(error)
 
     def _recovered(self) -> None:
         if self._failing:

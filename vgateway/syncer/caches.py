@@ -5,7 +5,7 @@ Builds only. Nobody waits for the first list of what a side may lack, or of plac
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vgateway.kube.client import ApiClient
 from vgateway.kube.informer import Informer
@@ -14,6 +14,7 @@ from vgateway.kube.store import drop_managed_fields
 from vgateway.supervisor import Runnable
 from vgateway.syncer.decoded import Decoded
 from vgateway.syncer.kind import Kind, Side, Source
+from vgateway.syncer.places import At, Complain, Places
 from vgateway.syncer.resources import NAMESPACES, NODES, SERVICES
 from vgateway.syncer.settings import SyncerSettings
 from vgateway.syncer.sources import (
@@ -25,7 +26,7 @@ from vgateway.syncer.sources import (
     sources_of,
     where_of,
 )
-from vgateway.syncer.view import Lookup, Place, View
+from vgateway.syncer.view import Lookup, View
 
 # How many decoded objects are at hand: what the rounds under way at once look at, several times each.
 KEPT = 64
@@ -53,15 +54,20 @@ class Caches:
     """The informers by what they follow; ``front`` is that of the host Service of the virtual cluster."""
 
     followed: Mapping[tuple[Side, Resource], Informer]
-    places: Mapping[tuple[Resource, Place], Informer]
+    places: Places
     front: Informer
-    lacking: Mapping[str, Sequence[Source]]
+    lacking: dict[str, Sequence[Source]] = field(default_factory=dict)
 
     def view(self, settings: SyncerSettings, clock: Callable[[], float]) -> View:
         """Return the look-ups that decisions make."""
-        places = {at: informer.store for at, informer in self.places.items()}
         virtual, host = (_lookups(self.followed, side) for side in (Side.VIRTUAL, Side.HOST))
-        return View(settings, virtual, host, Decoded(self.front.store, KEPT), clock, places)
+        return View(settings, virtual, host, Decoded(self.front.store, KEPT), clock, self.places.lookups)
+
+    def take(self, kinds: Sequence[Kind]) -> list[At]:
+        """Follow what these kinds read of places, and know what each may lack; return the places followed anew."""
+        self.lacking.clear()
+        self.lacking.update({kind.name: tuple(one for one in sources_of(kind) if one.may_lack) for kind in kinds})
+        return self.places.follow(place_sources(kinds))
 
     def by_side(self) -> Iterator[tuple[Side, Resource, Informer]]:
         """Go through everything that kinds have a side of; places are not among it."""
@@ -81,11 +87,11 @@ class Caches:
         """Return what must run."""
         lacked = {(one.side, one.resource) for sources in self.lacking.values() for one in sources if not one.place}
         waited = [Lacking(one) if at in lacked else one for at, one in self.followed.items()]
-        return (*waited, *(Lacking(informer) for informer in self.places.values()), self.front)
+        return (*waited, self.places, self.front)
 
     def _of(self, source: Source) -> Informer:
         if source.place is not None:
-            return self.places[source.resource, source.place]
+            return self.places.informers[source.resource, source.place]
         return self.followed[source.side, source.resource]
 
 
@@ -94,8 +100,9 @@ def build_caches(
     settings: SyncerSettings,
     clients: Mapping[Side, ApiClient],
     chance: Callable[[], float],
+    complain: Complain,
 ) -> Caches:
-    """Build the informers that the kinds need together; none runs yet."""
+    """Build the informers that the kinds need together but those of places; none runs yet."""
     host = clients[Side.HOST]
     followed = {at: _informer(clients[at[0]], one, settings, chance) for at, one in all_sources(kinds).items()}
     for index in all_indexes(kinds):
@@ -103,9 +110,10 @@ def build_caches(
     only = f"metadata.name={settings.service}"
     front = Informer(host, SERVICES, settings.names.host_namespace, field_selector=only, chance=chance)
     front.name = "host service of the virtual cluster"
-    places = {at: _informer(host, one, settings, chance) for at, one in place_sources(kinds).items()}
-    lacking = {kind.name: tuple(one for one in sources_of(kind) if one.may_lack) for kind in kinds}
-    return Caches(followed, places, front, lacking)
+    places = Places(
+        lambda source: _informer(host, source, settings, chance), lambda found: Decoded(found.store, KEPT), complain
+    )
+    return Caches(followed, places, front)
 
 
 def _informer(client: ApiClient, source: Source, settings: SyncerSettings, chance: Callable[[], float]) -> Informer:

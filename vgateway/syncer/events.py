@@ -12,7 +12,7 @@ import structlog
 
 from vgateway.errors import ApiError
 from vgateway.kube.client import ApiClient
-from vgateway.kube.objects import Obj, Resource, VirtualObj, metadata, uid
+from vgateway.kube.objects import HostObj, Obj, Resource, VirtualObj, metadata, uid
 from vgateway.syncer.metrics import SyncerMetrics
 from vgateway.syncer.resources import EVENTS
 
@@ -25,9 +25,11 @@ _FIGURES = re.compile(r"\d+")
 MESSAGE_BYTES = 1024
 
 
-def event_body(resource: Resource, virtual: VirtualObj, reason: str, message: str, *, warning: bool, at: str) -> Obj:
-    """Build the core/v1 Event about an object; ``at`` is its RFC 3339 time."""
-    meta = metadata(virtual)
+def event_body(
+    resource: Resource, about: VirtualObj | HostObj, reason: str, message: str, *, warning: bool, at: str
+) -> Obj:
+    """Build the core/v1 Event about an object of the same cluster; ``at`` is its RFC 3339 time."""
+    meta = metadata(about)
     namespace = meta.get("namespace") or "default"
     return {
         "apiVersion": "v1",
@@ -38,7 +40,7 @@ def event_body(resource: Resource, virtual: VirtualObj, reason: str, message: st
             "kind": resource.kind,
             "name": meta["name"],
             **({"namespace": meta["namespace"]} if meta.get("namespace") else {}),
-            "uid": uid(virtual),
+            "uid": uid(about),
         },
         "reason": reason,
         "message": message.encode()[:MESSAGE_BYTES].decode(errors="ignore"),

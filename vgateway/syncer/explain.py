@@ -44,10 +44,15 @@ class Explainer:
     """Answers for one virtual cluster."""
 
     def __init__(self, kinds: Iterable[Kind], view: View, memory: Memory, journal: Journal) -> None:
-        self._kinds = tuple(kinds)
+        self._kinds: tuple[Kind, ...] = ()
         self._view = view
         self._memory = memory
         self._journal = journal
+        self.take(kinds)
+
+    def take(self, kinds: Iterable[Kind]) -> None:
+        """Answer about these kinds from now on."""
+        self._kinds = tuple(kinds)
 
     def explain(self, word: str, namespace: str, name: str, *, host: bool = False) -> Obj:
         """Return what is known of an object; ``host`` says that the name is the host's.

@@ -4,7 +4,7 @@ In this process only. After a restart neither side has moved and the tenant's in
 process would be another object with these methods.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vgateway.kube.objects import Obj, Resource, VirtualKey
@@ -92,6 +92,12 @@ class Memory:
     def forget(self, work: Work) -> None:
         """Drop what both sides agreed on: the object is gone."""
         self._seen.pop(work, None)
+
+    def keep(self, kinds: Collection[str]) -> None:
+        """Drop what is known of the keys of all other kinds."""
+        for work in [one for one in {*self._seen, *self._awaited} if one[0] not in kinds]:
+            self.forget(work)
+            self.stop_waiting(work)
 
     def wrote(self, work: Work, now: float, awaited: Awaited) -> None:
         """Keep a write that the stores have yet to show."""

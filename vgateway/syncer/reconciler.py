@@ -44,7 +44,7 @@ class Reconciler:
         teller: Teller,
         is_listed: Callable[[Kind, VirtualKey], bool] = lambda _kind, _key: True,
     ) -> None:
-        self.kinds: Mapping[str, Kind] = {kind.name: kind for kind in kinds}
+        self.kinds: Mapping[str, Kind] = {}
         self.memory = Memory()
         self.journal = Journal()
         self._futile = Futile()
@@ -52,13 +52,19 @@ class Reconciler:
         self._applier = applier
         self._teller = teller
         self._is_listed = is_listed
+        self.take(kinds)
+
+    def take(self, kinds: Sequence[Kind]) -> None:
+        """Know these kinds from now on; what was remembered for others is forgotten."""
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.memory.keep(self.kinds)
 
     async def reconcile(self, work: Work) -> Done:
         """Bring one key's twins together."""
         name, key = work
-        kind, now = self.kinds[name], self._view.now()
-        if not self._is_listed(kind, key):
-            return Done()  # every key is looked at when the resource comes
+        kind, now = self.kinds.get(name), self._view.now()
+        if kind is None or not self._is_listed(kind, key):
+            return Done()  # nobody asks any more; or every key is looked at when the resource comes
         awaited = self.memory.waits(work, self._look)
         if awaited and not (self.memory.overdue(work, now) and await self._are_lost(awaited)):
             return Done(PATIENCE_SECONDS)
@@ -113,7 +119,9 @@ class Reconciler:
     async def explain(self, work: Work, verdict: Verdict, error: Exception) -> None:
         """Tell the tenant of a failure, in the tenant's words."""
         name, key = work
-        kind = self.kinds[name]
+        kind = self.kinds.get(name)
+        if kind is None:
+            return
         known = kind.host_words(key, self._view)
         words = str(error)
         say = host_refusal if verdict.tell == "HostRefused" else in_virtual_words
@@ -122,8 +130,8 @@ class Reconciler:
     def forget(self, work: Work) -> None:
         """Drop the memory of a key of which nothing is left."""
         name, key = work
-        kind = self.kinds[name]
-        if self._view.virtual_obj(kind.resource, key) is None:
+        kind = self.kinds.get(name)
+        if kind is None or self._view.virtual_obj(kind.resource, key) is None:
             self.memory.forget(work)
 
     async def _are_lost(self, awaited: Sequence[Awaited]) -> bool:

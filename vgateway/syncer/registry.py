@@ -48,7 +48,8 @@ from vgateway.syncer.kinds.patches import compiled, referrers
 from vgateway.syncer.kinds.persistentvolume import BoundClaimKind, VolumeKind
 from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.replica import replicas
-from vgateway.syncer.kinds.replica.copies import Replication
+from vgateway.syncer.kinds.replica.copies import Replica, Replication
+from vgateway.syncer.kinds.replica.leftovers import Leftovers
 from vgateway.syncer.kinds.resourceclaim import ClaimTemplateKind, ResourceClaimKind
 from vgateway.syncer.kinds.rootca import RootCaKind
 from vgateway.syncer.kinds.secret import SecretKind
@@ -240,6 +241,11 @@ def replicated(services: ReplicateServices) -> Iterator[Kind]:
         Replication(_virtual(rule.from_), Place("", rule.to), rule.delete_on_removal) for rule in services.to_host
     ]
     yield from replicas(inward, outward)
+
+
+def with_replication(kinds: Iterable[Kind], services: ReplicateServices) -> tuple[Kind, ...]:
+    """Return the kinds with those of other rules of replication; what these read beside places is always read."""
+    return (*(kind for kind in kinds if not isinstance(kind, Replica | Leftovers)), *replicated(services))
 
 
 def _virtual(name: str) -> VirtualKey:

@@ -68,9 +68,9 @@ class Settling:
                         self.wake((kind.name, key), kind.rank)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Waker:
-    """Subscribed to one store; ``wake`` takes what is to be looked at."""
+    """Subscribed to one store; ``wake`` takes what is to be looked at. ``wakes`` follows the kinds: see ``Wiring``."""
 
     side: Side
     resource: Resource
@@ -78,6 +78,7 @@ class Waker:
     view: View
     memory: Memory
     wake: Callable[[Work, Rank], None]
+    place: Place | None = None
 
     def __call__(self, change: Change) -> None:
         """Wake the keys that this change concerns."""

@@ -15,6 +15,7 @@ from vgateway.errors import ConfigError
 from vgateway.local.gateway import _EXAMPLE, config_of
 
 RULE = {"hostname": "a.test", "target": {"ip": "192.0.2.1"}}
+REPLICATION = {"networking": {"replicateServices": {"fromHost": [{"from": "db/main", "to": "apps/db"}]}}}
 RULES = {"networking": {"resolveServices": [RULE]}}
 
 
@@ -24,6 +25,7 @@ RULES = {"networking": {"resolveServices": [RULE]}}
         ({}, (), ()),
         (RULES, ("networking.resolveServices",), ()),
         ({"networking": {"resolveDNS": [RULE]}}, ("networking.resolveDNS",), ()),
+        (REPLICATION, ("networking.replicateServices",), ()),
         ({"logging": {"level": "debug"}}, ("logging.level",), ("logging.level",)),
         (
             RULES | {"controlPlane": {"coredns": {"deployment": {"replicas": 2}}}},
@@ -48,7 +50,8 @@ class File:
         self.refusal = ""
         self.registry = CollectorRegistry()
         self.write({})
-        self.watcher = ConfigWatcher(path, load_config(path), self.apply, self.registry)
+        self.said: list[tuple[str, str, bool]] = []
+        self.watcher = ConfigWatcher(path, load_config(path), self.apply, self.registry, self.say)
 
     def write(self, document: dict[str, Any], *, text: str = "") -> None:
         fresh = self.path.with_name("fresh")
@@ -59,6 +62,9 @@ class File:
         if self.refusal:
             raise ConfigError(self.refusal)
         self.applied.append(config)
+
+    def say(self, *said: Any) -> None:
+        self.said.append(said)
 
     def loads(self, outcome: str) -> float:
         return self.registry.get_sample_value("vgateway_configuration_loads_total", {"outcome": outcome}) or 0.0
@@ -77,6 +83,10 @@ def test_what_may_change_is_applied_and_the_rest_waits_for_a_restart(file: File)
     (config,) = file.applied
     assert [rule.hostname for rule in config.networking.rules] == ["a.test"]
     assert config.logging.level == "info"
+    assert file.said == [
+        ("RestartNeeded", "changed where that takes a restart: logging.level", True),
+        ("ConfigurationApplied", "networking.resolveServices", False),
+    ]
     assert file.loads("applied") == 1
     file.write({"logging": {"level": "debug"}})
     file.watcher.look()
@@ -95,4 +105,6 @@ def test_a_file_that_is_wrong_or_gone_changes_nothing(file: File) -> None:
     file.watcher.look()
     assert not file.applied
     assert file.loads("refused") == 3
+    assert {(reason, warning) for reason, _, warning in file.said} == {("ConfigurationRefused", True)}
+    assert "networking.resolveServices.1: it is about names that rule 0 is about" in file.said[-2][1]
     assert not file.watcher.config.networking.rules

@@ -4,14 +4,20 @@ from typing import Any
 
 import pytest
 
-from tests.unit.syncer.world import NAMES, World, a_service
+from tests.unit.syncer.world import NAMES, Objects, World, a_service, writes
 from vgateway.config.replication import ReplicateServices
-from vgateway.kube.objects import Obj, VirtualKey
-from vgateway.syncer.kinds.replica.copies import Replication, replica_slice, replica_spec
+from vgateway.kube.objects import Obj, VirtualKey, annotations
+from vgateway.syncer.kind import Kind
+from vgateway.syncer.kinds.backends import SERVICE_NAME
+from vgateway.syncer.kinds.replica import replicas
+from vgateway.syncer.kinds.replica.copies import REPLICA, Replication, replica_slice, replica_spec
 from vgateway.syncer.kinds.replica.tohost import ToHostReplica
-from vgateway.syncer.resources import SERVICES
-from vgateway.syncer.steps import CreateHost, DeleteHost, PatchHost, Tell
+from vgateway.syncer.registry import KINDS, with_replication
+from vgateway.syncer.resources import ENDPOINTSLICES, SERVICES
+from vgateway.syncer.sources import all_indexes, all_sources, place_sources
+from vgateway.syncer.steps import CreateHost, DeleteHost, DeleteVirtual, PatchHost, Tell
 from vgateway.syncer.view import Place
+from vgateway.syncer.waker import every_key
 
 PORT = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}
 KEY = VirtualKey("default", "web")
@@ -95,3 +101,91 @@ def test_a_service_of_somebody_else_on_the_host_is_told_of_and_left() -> None:
 def test_rules_that_lead_nowhere_are_refused(rules: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         ReplicateServices.model_validate(rules)
+
+
+MAIN, SPARE = (Place("databases", name) for name in ("main", "spare"))
+DATABASE = VirtualKey("default", "database")
+
+
+class Replicated:
+    """A host with two databases, and a tenant who sees those that the rules say."""
+
+    def __init__(self, *rules: Replication) -> None:
+        self.world = World()
+        self.kinds: tuple[Kind, ...] = ()
+        self.change(*rules)
+        self.settle()
+
+    def change(self, *rules: Replication) -> None:
+        self.kinds = tuple(replicas(rules, ()))
+        places = self.world.view.places
+        assert isinstance(places, dict)
+        for resource, place in place_sources(self.kinds):
+            found = places[resource, place] = Objects()
+            for name in ("main", "spare"):
+                if resource is SERVICES and place.name == name:
+                    found.put({"metadata": {"name": name, "namespace": "databases"}, "spec": {"ports": [PORT]}})
+                if resource is ENDPOINTSLICES:
+                    marks = {"name": f"{name}-1", "namespace": "databases", "labels": {SERVICE_NAME: name}}
+                    found.put({"metadata": marks, "addressType": "IPv4", "endpoints": [], "ports": [PORT]})
+
+    def settle(self) -> list[Any]:
+        """Look at every key of every kind until there is nothing more to do; return what was done."""
+        done: list[Any] = []
+        for _ in range(5):
+            view = self.world.view
+            found = [
+                step
+                for kind in self.kinds
+                for key in sorted(every_key(kind, view))
+                for step in self.world.round(kind, key)
+            ]
+            if not writes(found):
+                return done
+            done += writes(found)
+        raise AssertionError(f"it never comes to rest: {done}")
+
+    def services(self) -> dict[str, str]:
+        return {name: annotations(one)[REPLICA] for (_, name), one in self.world.virtual[SERVICES].by_key.items()}
+
+    def slices(self) -> list[str]:
+        return sorted(one["metadata"]["labels"][SERVICE_NAME] for one in self.world.virtual[ENDPOINTSLICES])
+
+
+def rule(place: Place, name: str = "database") -> Replication:
+    return Replication(VirtualKey("default", name), place)
+
+
+def test_two_rules_into_one_namespace_leave_each_others_slices_alone() -> None:
+    found = Replicated(rule(MAIN), rule(SPARE, "other"))
+    assert found.slices() == ["database", "other"]
+
+
+def test_rules_that_come_and_go_bring_and_take_their_copies() -> None:
+    found = Replicated(rule(MAIN))
+    found.change(rule(MAIN), rule(SPARE, "other"))
+    assert {type(step).__name__ for step in found.settle()} == {"CreateVirtual"}
+    found.change(rule(SPARE, "other"))
+    assert {type(step).__name__ for step in found.settle()} == {"DeleteVirtual"}
+    assert found.slices() == list(found.services()) == ["other"]
+
+
+def test_a_copy_whose_rule_names_another_source_stays_and_leads_there() -> None:
+    found = Replicated(rule(MAIN))
+    found.change(rule(SPARE))
+    done = found.settle()
+    assert not [step for step in done if isinstance(step, DeleteVirtual) and step.resource is SERVICES]
+    assert found.services() == {"database": "host-ns-x-vc default/database databases/spare"}
+    assert found.slices() == ["database"]
+
+
+def test_whatever_the_rules_say_nothing_new_is_followed_but_places() -> None:
+    rules = {
+        "fromHost": [{"from": "databases/main", "to": "apps/database"}],
+        "toHost": [{"from": "shop/web", "to": "shop-web", "deleteOnRemoval": True}],
+    }
+    kinds = with_replication(KINDS, ReplicateServices.model_validate(rules))
+    assert all_sources(kinds) == all_sources(KINDS)
+    assert all_indexes(kinds) == all_indexes(KINDS)
+    assert {place for _, place in place_sources(kinds)} == {MAIN, Place("databases")}
+    assert [one.name for one in with_replication(kinds, ReplicateServices())] == [one.name for one in KINDS]

@@ -13,7 +13,7 @@ from vgateway.kube.objects import (
 from vgateway.syncer.kind import DerivedKind, Hint, Side, Source, Wake
 from vgateway.syncer.kinds.backends import BY_HAND
 from vgateway.syncer.kinds.replica.copies import DELETE_ON_REMOVAL, REPLICA, Replica, Replication, is_replica
-from vgateway.syncer.resources import ENDPOINTSLICES
+from vgateway.syncer.resources import ENDPOINTSLICES, SERVICES
 from vgateway.syncer.view import View
 
 
@@ -46,7 +46,12 @@ class Leftovers(DerivedKind):
         if found is None or not is_replica(found, view):
             return None
         proof = annotations(found)[REPLICA]
-        return None if any(Replica(rule).proof(view) == proof for rule in self._rules) else found
+        kept = any(Replica(rule).proof(view) == proof or self._leads(rule, key) for rule in self._rules)
+        return None if kept else found
+
+    def _leads(self, rule: Replication, key: VirtualKey) -> bool:
+        """Say whether a Service is where a present rule leads, which then makes it its own."""
+        return self.resource is SERVICES and key == rule.virtual
 
     def desired(self, key: VirtualKey, view: View) -> Obj | None:
         """Nothing."""
@@ -68,6 +73,9 @@ class HostLeftovers(Leftovers):
     def managed(self, obj: Obj, view: View) -> bool:
         """What was made to go with its rule."""
         return annotations(obj).get(DELETE_ON_REMOVAL) == "true"
+
+    def _leads(self, rule: Replication, key: VirtualKey) -> bool:
+        return self.resource is SERVICES and key.name == rule.host.name
 
     def _found(self, key: VirtualKey, view: View) -> Obj | None:
         return view.host_obj(self.resource, HostKey(key.namespace, key.name))
