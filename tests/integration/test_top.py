@@ -4,6 +4,7 @@ The host runs a real metrics-server, and so does the tenant: the tenant's asks t
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
 from tests.support.manifests import container, deployment
 from tests.support.metricsserver import metrics_server
+from tests.support.otherkubectl import OTHERS, other_kubectl
 from vgateway.local.state import load_state
 
 pytestmark = pytest.mark.cluster
@@ -92,6 +94,10 @@ def test_top_tells_of_pods_and_of_the_nodes_share_and_an_autoscaler_scales_by_it
     name, cores, _, memory, _ = node.split()
     assert (name, number(cores) > 0) == ("node-1", True)
     assert 0 < number(memory) < number(whole.split()[3]), "the tenant's pods take less memory than the node"
+    for release in OTHERS:
+        other = replace(tenant, program=other_kubectl(release))
+        assert [line.split()[0] for line in top(other, "pods", "-n", namespace)] == [pod.split()[0]], release
+        assert [line.split()[0] for line in top(other, "nodes")] == ["node-1"], release
     eventually(
         lambda: tenant.json("get", "deployment", "-n", namespace, "busy")["spec"]["replicas"],
         lambda replicas: replicas == 2,
