@@ -1,4 +1,7 @@
-"""20,000 pods created and deleted in waves: whatever the process gains from wave to wave, it loses for good."""
+"""20,000 pods created and deleted in waves: whatever the process gains from wave to wave, it loses for good.
+
+A day's churn: Events, which API servers keep for an hour, are taken away after each wave.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from benchmarks.syncing.objects import Load
 from benchmarks.syncing.place import CLUSTER, Bench, Gateway
 from benchmarks.syncing.waves import clear, created, prepare
 from vgateway.local.progress import Step
+from vgateway.syncer.resources import EVENTS
 
 WAVES = 20
 PODS = 1000
@@ -44,6 +48,9 @@ async def churn(run: Run, bench: Bench, step: Step) -> None:
             ):
                 await created(virtual, load, hosts)
                 await clear(virtual, load, virtuals, hosts)
+            await asyncio.to_thread(gateway.settle)
+            for side, namespace in ((host, bench.host_namespace(CLUSTER)), (virtual, NAMESPACE)):
+                await side.ask("DELETE", EVENTS.path(namespace))
             await asyncio.to_thread(gateway.settle)
             now = held(gateway)
             found.append(now)
