@@ -78,12 +78,12 @@ class Controller:
 
     def _start_due(self, tasks: asyncio.TaskGroup) -> None:
         now = _now()
-        while self.pace.allows(self.queue.taken, now) and (work := self.queue.take(now)) is not None:
+        while self.pace.allows(self.queue.taken, now) and (work := self.queue.take(now, self.pace.share())) is not None:
             tasks.create_task(self._round(work))
 
     def _next_start(self) -> float | None:
         """Return the time at which something can start by itself, None if only an event can change that."""
-        due = self.queue.next_due()
+        due = self.queue.next_due(self.pace.share())
         if due is None or self.queue.taken >= int(self.pace.limit):
             return None
         return max(due, self.pace.opens())

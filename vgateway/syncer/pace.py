@@ -15,6 +15,8 @@ PAUSES = Backoff(base=0.2, cap=5.0, spread=0.0)
 # How long a ceiling stands before it is raised, and by what share of itself, though by one at least.
 CEILING_SECONDS = 5.0
 CEILING_SHARE = 0.25
+# One place in so many is kept from a namespace that has all others.
+RESERVED = 4
 
 
 @dataclass(slots=True)
@@ -33,6 +35,11 @@ class Pace:
     def allows(self, under_way: int, now: float) -> bool:
         """Say whether one more may start."""
         return under_way < int(self.limit) and now >= self._closed_until
+
+    def share(self) -> int:
+        """Return how many of one namespace may be under way: a few places are for the others, should it hang."""
+        most = int(self.limit)
+        return most - most // RESERVED
 
     def opens(self) -> float:
         """Return the time until which nothing may start."""

@@ -3,11 +3,12 @@
 Guarantees: a key waits once, however often it is added; a key that was taken is not handed out again until it is
 done, and then at once if it was added meanwhile. Of several due times the earliest counts, of several ranks the most
 urgent. More urgent ranks come more often, but each has its share. Within a rank groups, such as namespaces, take
-turns: however many keys of one are due, the next key of another waits for one turn of each.
+turns: however many keys of one are due, the next key of another waits for one turn of each. A group may be held to a
+number of keys that are worked on at once, so that one whose work hangs does not hold up all others.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
@@ -19,6 +20,9 @@ from vgateway.kube.backoff import Backoff
 SLACK = 256
 
 K = TypeVar("K", bound=Hashable)
+
+# No group; groups may be anything else, None and the empty string too.
+NOBODY = object()
 
 
 class Rank(IntEnum):
@@ -52,9 +56,6 @@ class Turns(Generic[K]):
     def __init__(self) -> None:
         self._groups: OrderedDict[Hashable, OrderedDict[K, None]] = OrderedDict()
 
-    def __bool__(self) -> bool:
-        return bool(self._groups)
-
     def put(self, group: Hashable, key: K) -> None:
         """Append a key to its group, and a new group to the others."""
         self._groups.setdefault(group, OrderedDict())[key] = None
@@ -66,13 +67,17 @@ class Turns(Generic[K]):
         if not keys:
             del self._groups[group]
 
-    def first(self) -> K:
-        """Return the key whose turn it is, without taking it."""
-        return next(iter(next(iter(self._groups.values()))))
+    def next_group(self, may: Callable[[Hashable], bool]) -> Hashable:
+        """Return the first group in turn that may have one, NOBODY if there is none."""
+        return next(filter(may, self._groups), NOBODY)
 
-    def take(self) -> K:
-        """Take the key whose turn it is; its group's next turn comes after all others'."""
-        group, keys = self._groups.popitem(last=False)
+    def first(self, group: Hashable) -> K:
+        """Return the key of a group whose turn it is, without taking it."""
+        return next(iter(self._groups[group]))
+
+    def take(self, group: Hashable) -> K:
+        """Take the next key of a group; the group's next turn comes after all others'."""
+        keys = self._groups.pop(group)
         key, _ = keys.popitem(last=False)
         if keys:
             self._groups[group] = keys
@@ -91,6 +96,7 @@ class WorkQueue(Generic[K]):
     _shares: int = 0
     _pushed: int = 0
     _taken: set[K] = field(default_factory=set)
+    _under_way: Counter[Hashable] = field(default_factory=Counter)
     _failures: dict[K, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -112,21 +118,27 @@ class WorkQueue(Generic[K]):
         if due < before.due and not before.ready:
             self._wait(key, Waiting(due, before.rank), now)
 
-    def take(self, now: float) -> K | None:
-        """Hand out a key that is due, of the group whose turn it is; None if none is due."""
+    def take(self, now: float, most: int | None = None) -> K | None:
+        """Hand out a key that is due, of the group whose turn it is; None if none is due.
+
+        A group that has ``most`` keys worked on is passed over.
+        """
         self._ripen(now)
-        turns = self._first_of(self._ready[SHARES[self._shares]], *self._ready)
-        if turns is None:
+        found = self._next_turn((self._ready[SHARES[self._shares]], *self._ready), most)
+        if found is None:
             return None
         self._shares = (self._shares + 1) % len(SHARES)
-        key = turns.take()
+        turns, group = found
+        key = turns.take(group)
         del self._waiting[key]
         self._taken.add(key)
+        self._under_way[group] += 1
         return key
 
     def done(self, key: K) -> None:
         """Give a taken key back; it may be handed out again."""
         self._taken.discard(key)
+        self._leave(self.group_of(key))
         waiting = self._waiting.get(key)
         if waiting is not None:
             self._push(key, waiting.due)
@@ -142,11 +154,12 @@ class WorkQueue(Generic[K]):
         """Forget the key's failures: it went well."""
         self._failures.pop(key, None)
 
-    def next_due(self) -> float | None:
-        """Say when a next key is due, None if none waits."""
-        turns = self._first_of(*self._ready)
-        if turns is not None:
-            return self._waiting[turns.first()].due
+    def next_due(self, most: int | None = None) -> float | None:
+        """Say when a next key is due, None if none waits; those that are due and passed over do not count."""
+        found = self._next_turn(self._ready, most)
+        if found is not None:
+            turns, group = found
+            return self._waiting[turns.first(group)].due
         while self._heap:
             due, _, key = self._heap[0]
             if self._is_current(key, due):
@@ -154,8 +167,17 @@ class WorkQueue(Generic[K]):
             heappop(self._heap)
         return None
 
-    def _first_of(self, *ranks: Turns[K]) -> Turns[K] | None:
-        return next((turns for turns in ranks if turns), None)
+    def _next_turn(self, ranks: Iterable[Turns[K]], most: int | None) -> tuple[Turns[K], Hashable] | None:
+        def may(group: Hashable) -> bool:
+            return most is None or self._under_way[group] < most
+
+        found = ((turns, turns.next_group(may)) for turns in ranks)
+        return next((turn for turn in found if turn[1] is not NOBODY), None)
+
+    def _leave(self, group: Hashable) -> None:
+        self._under_way[group] -= 1
+        if not self._under_way[group]:
+            del self._under_way[group]
 
     def _wait(self, key: K, waiting: Waiting, now: float) -> None:
         self._waiting[key] = waiting

@@ -71,3 +71,8 @@ def test_of_the_least_there_is_always_room() -> None:
     for _ in range(100):
         pace.went_well(290.5)
     assert pace.limit == 2
+
+
+@pytest.mark.parametrize(("limit", "share"), [(1, 1), (2, 2), (4, 3), (16, 12), (32, 24)])
+def test_one_namespace_never_has_the_last_places_of_many(limit: int, share: int) -> None:
+    assert Pace(limit=float(limit)).share() == share

@@ -80,6 +80,18 @@ def test_groups_take_turns_until_all_is_done() -> None:
     assert (len(queue), queue.next_due()) == (0, None)
 
 
+def test_a_group_that_has_its_share_under_way_is_passed_over_until_one_is_done() -> None:
+    queue: WorkQueue[tuple[str, int]] = WorkQueue(group_of=lambda key: key[0])
+    for number in range(3):
+        queue.add(("hanging", number), 0)
+    assert [queue.take(0, 2), queue.take(0, 2)] == [("hanging", 0), ("hanging", 1)]
+    assert (queue.take(0, 2), queue.next_due(2), queue.next_due()) == (None, None, 0)
+    queue.add(("quiet", 0), 1)
+    assert (queue.next_due(2), queue.take(1, 2), queue.take(1, 2)) == (1, ("quiet", 0), None)
+    queue.done(("hanging", 0))
+    assert (queue.next_due(2), queue.take(1, 2)) == (0, ("hanging", 2))
+
+
 def test_what_is_asked_for_comes_before_what_is_reported_and_told_and_none_of_them_starves() -> None:
     queue = by_namespace()
     for rank in (Rank.TOLD, Rank.REPORTED, Rank.ASKED):
