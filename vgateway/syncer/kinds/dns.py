@@ -1,15 +1,10 @@
 """CoreDNS in the virtual cluster: each of its objects, kept as long as the configuration asks for it.
 
-An object is ours by the digest of what we last made of it, which it carries. As long as that is of what we want now,
-the object is left alone, so that a tenant may scale or tune it; only the settings are kept to the letter. An object
-without the mark is the tenant's own and is never touched.
+A tenant may scale or tune what is made (``applied``); only the settings are kept to the letter.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-
-import orjson
 
 from vgateway.config.coredns import Coredns
 from vgateway.dns.corefile import IN_POD, corefile
@@ -28,16 +23,16 @@ from vgateway.dns.manifests import (
 )
 from vgateway.dns.nodehosts import node_hosts
 from vgateway.errors import ConfigError
-from vgateway.kube.objects import Obj, Resource, VirtualKey, annotations, get_path, labels
+from vgateway.kube.objects import Obj, Resource, VirtualKey, get_path, labels
 from vgateway.kube.ownership import PREFIX
-from vgateway.syncer.kind import DerivedKind, Hint, Side, Source, Wake
+from vgateway.syncer.kind import DerivedKind, Hint, Side, Wake
+from vgateway.syncer.kinds.applied import AppliedKind, digest
 from vgateway.syncer.resources import (
     CLUSTERROLEBINDINGS,
     CLUSTERROLES,
     CONFIGMAPS,
     DEPLOYMENTS,
     ENDPOINTSLICES,
-    NAMESPACES,
     NODES,
     PODS,
     SERVICEACCOUNTS,
@@ -45,48 +40,13 @@ from vgateway.syncer.resources import (
 )
 from vgateway.syncer.view import BY_NAMESPACE, View
 
-APPLIED = f"{PREFIX}/applied-manifest"
 SETTINGS = f"{PREFIX}/dns-settings"
 
 
-class DnsKind(DerivedKind):
+class DnsKind(AppliedKind):
     """One of the objects that run CoreDNS."""
 
-    def __init__(self, resource: Resource, *keys: VirtualKey) -> None:
-        self.resource = resource
-        self.keys = keys
-
-    @property
-    def name(self) -> str:
-        """Apart from the tenant's own objects of the resource."""
-        return f"dns-{self.resource.plural}"
-
-    @property
-    def wakes(self) -> tuple[Wake, ...]:
-        """The objects, and the namespace of the system: while nothing is there of them, that is what comes first."""
-        return (Wake(Side.VIRTUAL, self.resource, self._own), Wake(Side.VIRTUAL, NAMESPACES, self._first))
-
-    def _own(self, hint: Hint, _view: View) -> Iterable[VirtualKey]:
-        return (hint.key,) if hint.key in self.keys else ()
-
-    def _first(self, hint: Hint, _view: View) -> Iterable[VirtualKey]:
-        return self.keys if hint.key.name == NAMESPACE and hint.came else ()
-
-    @property
-    def reads(self) -> tuple[Source, ...]:
-        """Of the resource only what may be ours."""
-        return (Source(Side.VIRTUAL, self.resource, only=self.keys[0] if len(self.keys) == 1 else None),)
-
-    def desired(self, key: VirtualKey, view: View) -> Obj | None:
-        """Return the object as we make it; nothing but that it should stay if it was made so."""
-        want = self.wanted(key, view)
-        if want is None:
-            return None
-        have, digest = self.existing(key, view), _digest(want)
-        if have is not None and annotations(have).get(APPLIED) == digest:
-            return self.kept(want)
-        want["metadata"].setdefault("annotations", {})[APPLIED] = digest
-        return want
+    part = "dns"
 
     def wanted(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the object of the present configuration, None if it asks for none."""
@@ -94,18 +54,6 @@ class DnsKind(DerivedKind):
         around = IN_POD if view.on_virtual(CONFIGMAPS, CUSTOM) else replace(IN_POD, custom="")
         found = objects(dns, corefile(dns, around), node_hosts(view.virtual[NODES], view.names, view.front_address()))
         return next((obj for obj in found if obj["kind"] == self.resource.kind and key_of(obj) == key), None)
-
-    def kept(self, want: Obj) -> Obj:
-        """Return the fields that are kept to the letter while the object is as it was made."""
-        return {}
-
-    def managed(self, obj: Obj, view: View) -> bool:
-        """Say whether we made the object."""
-        return APPLIED in annotations(obj)
-
-    def host_words(self, key: VirtualKey, view: View) -> Mapping[str, str]:
-        """Nothing of it is made on the host by this kind."""
-        return {}
 
 
 class DnsServiceKind(DnsKind):
@@ -170,7 +118,7 @@ class DnsPodKind(DerivedKind):
         copies = [view.host_obj(CONFIGMAPS, view.names.host_key(one)) for one in (COREDNS, CUSTOM)]
         if copies[0] is None:
             return {}
-        content = _digest([copy.get("data") if copy else None for copy in copies])
+        content = digest([copy.get("data") if copy else None for copy in copies])
         return {"metadata": {"annotations": {SETTINGS: content}}}
 
     def managed(self, obj: Obj, view: View) -> bool:
@@ -200,10 +148,6 @@ def _new_dns_pod(hint: Hint, _view: View) -> Iterable[VirtualKey]:
 
 def _is_ours(pod: Obj) -> bool:
     return labels(pod).items() >= SELECTED.items() and get_path(pod, "metadata.namespace") == NAMESPACE
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
 
 ROLE_KEY = VirtualKey("", ROLE)

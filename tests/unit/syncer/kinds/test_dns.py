@@ -13,7 +13,8 @@ from vgateway.dns.values import Dns
 from vgateway.errors import ConfigError
 from vgateway.kube.objects import VirtualKey
 from vgateway.syncer.kind import DerivedKind
-from vgateway.syncer.kinds.dns import APPLIED, SETTINGS, DnsKind, DnsPodKind, dns_kinds
+from vgateway.syncer.kinds.applied import APPLIED
+from vgateway.syncer.kinds.dns import SETTINGS, DnsKind, DnsPodKind, dns_kinds
 from vgateway.syncer.kinds.pod.needs import missing
 from vgateway.syncer.kinds.pod.security import violations
 from vgateway.syncer.kinds.service import ServiceKind
