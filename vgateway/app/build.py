@@ -1,6 +1,7 @@
 """Wires one virtual cluster's process; constructs everything and starts nothing."""
 
 import asyncio
+import base64
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -15,8 +16,9 @@ from vgateway.app.dns import CurrentDns, DnsFiles, dns_value, dns_work
 from vgateway.app.notices import Notices
 from vgateway.app.operations import Explain, OperationsServer
 from vgateway.app.reload import ConfigWatcher
-from vgateway.config.gateway import Gateway, GatewayTls, HostCluster
+from vgateway.config.gateway import Gateway, GatewayTls, HostCluster, VirtualCluster
 from vgateway.config.model import Config
+from vgateway.errors import ConfigError
 from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials, from_files, from_pod
 from vgateway.kube.kubeconfig import from_kubeconfig
@@ -30,11 +32,12 @@ from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.directory import StoreDirectory
 from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.handler import KubeletHandler
-from vgateway.kubelet.hostusage import HostUsage
+from vgateway.kubelet.hostusage import HostNodeUsage, HostUsage
 from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.nodefigures import NodeFigures
 from vgateway.kubelet.nodes import Port, StoreNodes, shared_names
 from vgateway.kubelet.reviewer import Reviewer
+from vgateway.metricsapi.handler import MetricsApi, Tenants
 from vgateway.proxy.front import Front
 from vgateway.proxy.metrics import FrontMetrics
 from vgateway.proxy.services import ServiceCreation
@@ -42,13 +45,15 @@ from vgateway.supervisor import Runnable, Supervisor
 from vgateway.syncer.build import Syncer, build_syncer
 from vgateway.syncer.forerunner import Forerunner
 from vgateway.syncer.kind import Side
+from vgateway.syncer.kinds.metricsapi import SERVER_NAME
 from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.memory import Work
 from vgateway.syncer.registry import kinds_for, with_replication
 from vgateway.syncer.resources import NODES, SERVICES
+from vgateway.syncer.settings import MetricsApi as Registered
 from vgateway.syncer.settings import SyncerSettings, names_of, tolerations_of
 from vgateway.wire.issuing import AuthorityFiles, IssuedTls
-from vgateway.wire.server import Listener, TlsFiles, peer_certificate
+from vgateway.wire.server import Listener, TlsFiles, peer_certificate, peer_of_request
 from vgateway.wire.upstream import Upstream
 
 VIRTUAL_HOP = "virtual API server"
@@ -95,12 +100,15 @@ def build(config: Config, path: Path) -> Process:
     names = settings.names
     directory = StoreDirectory(names, syncer.virtual_pods.store, syncer.host_pods.store, virtual_api, host_api)
     nodes = node_directory(config, names, syncer)
-    figures = node_figures(config, names, directory, host_api)
+    usage = HostUsage(host_api, names)
+    figures = node_figures(config, names, directory, usage, host_api)
     kubelet = kubelet_handler(directory, nodes, virtual_api, streams, figures, KubeletMetrics(registry))
     listeners = [
         front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
         kubelet_listener(config, kubelet, nodes),
     ]
+    if config.integrations.metrics_server.enabled:
+        listeners.append(metrics_listener(config, syncer, directory, usage, host_api))
     watcher = ConfigWatcher(path, config, partial(apply_live, dns, syncer), registry, notices.say)
     followers: list[Runnable] = [notices, watcher]
     dns.subscribe(partial(look_again, syncer, dns_work(syncer.kinds)))
@@ -120,9 +128,9 @@ def supervise(
     versions: Sequence[Runnable],
 ) -> Supervisor:
     """Put the parts in order: tenants reach their API server even while the host's is down."""
-    front, kubelet = listeners
+    front, *others = listeners
     caches, controllers = syncer.runnables
-    groups: list[Sequence[Runnable]] = [[*logged_in, front], caches, versions, [kubelet, *controllers]]
+    groups: list[Sequence[Runnable]] = [[*logged_in, front], caches, versions, [*others, *controllers]]
     place = config.gateway.operations
     asked = (explainer(syncer), config.gateway.tls.key)
     operations = OperationsServer(place.address, place.port, registry, lambda: supervisor.not_ready(), asked)
@@ -230,7 +238,20 @@ def syncer_settings(config: Config, virtual: ServerVersion, host: ServerVersion,
         pod_security_standard=config.policies.pod_security_standard,
         enforced_tolerations=tolerations_of(config.sync.to_host.pods),
         dns=dns,
+        metrics_api=registered(config),
     )
+
+
+def registered(config: Config) -> Registered | None:
+    """Say where the virtual API server finds ``metrics.k8s.io``, None where that is not ours to answer."""
+    if not config.integrations.metrics_server.enabled:
+        return None
+    authority = config.gateway.virtual_cluster.certificate_authority
+    try:
+        trusted = base64.b64encode(authority.read_bytes()).decode()
+    except OSError as error:
+        raise ConfigError(f"cannot use {error.filename}: {error.strerror}") from error
+    return Registered(config.gateway.aggregated.port, trusted)
 
 
 def node_directory(config: Config, names: Names, syncer: Syncer) -> StoreNodes:
@@ -243,12 +264,14 @@ def node_directory(config: Config, names: Names, syncer: Syncer) -> StoreNodes:
     return StoreNodes(port, nodes.store, services.store, caches.front.store)
 
 
-def node_figures(config: Config, names: Names, directory: StoreDirectory, host: ApiClient) -> NodeFigures:
+def node_figures(
+    config: Config, names: Names, directory: StoreDirectory, usage: HostUsage, host: ApiClient
+) -> NodeFigures:
     """Return what knows what pods use."""
     shows_nodes = config.control_plane.kubelet.node_metrics
     where = "" if names.spread else names.host_namespace
     first_hand = HostFigures(host, where, directory.residents, node_metrics=shows_nodes)
-    return NodeFigures(names, first_hand, HostUsage(host, names), directory.virtual_pods, directory.residents)
+    return NodeFigures(names, first_hand, usage, directory.virtual_pods, directory.residents)
 
 
 def kubelet_handler(
@@ -282,6 +305,28 @@ def kubelet_listener(config: Config, handler: KubeletHandler, nodes: StoreNodes)
         tls = IssuedTls("kubelet", "vgateway-kubelet", authority, nodes.certified)
     drain = gateway.drain_seconds
     return Listener("kubelet", handler, kubelet.bind_address, kubelet.port, tls, drain_seconds=drain)
+
+
+def metrics_listener(
+    config: Config, syncer: Syncer, directory: StoreDirectory, usage: HostUsage, host: ApiClient
+) -> Listener:
+    """Return the port where the virtual API server finds ``metrics.k8s.io``."""
+    place, wanted = config.gateway.aggregated, config.integrations.metrics_server
+    served = [name for name, on in (("pods", wanted.pods), ("nodes", wanted.nodes)) if on]
+    nodes = syncer.caches.followed[Side.VIRTUAL, NODES].store
+    tenants = Tenants(syncer.virtual_pods.store, nodes, directory.residents)
+    load = HostNodeUsage(host) if config.shows_host_load else None
+    handler = MetricsApi(peer_of_request, served, tenants, usage, load)
+    trusted = front_proxies(config.gateway.virtual_cluster)
+    tls = IssuedTls("metrics", "vgateway-metrics", trusted, lambda: (SERVER_NAME,))
+    return Listener("metrics", handler, place.bind_address, place.port, tls, drain_seconds=0.0)
+
+
+def front_proxies(virtual: VirtualCluster) -> AuthorityFiles:
+    """Return who signs our certificate, and who has signed those of the virtual cluster's front proxies."""
+    assert virtual.authority_key is not None
+    assert virtual.front_proxy_ca is not None
+    return AuthorityFiles(virtual.certificate_authority, virtual.authority_key, virtual.front_proxy_ca)
 
 
 def tls_files(tls: GatewayTls) -> TlsFiles:

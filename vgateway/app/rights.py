@@ -5,7 +5,7 @@ from typing import Any
 
 from vgateway.app import notices
 from vgateway.config.model import Config
-from vgateway.kubelet.rights import NODE_RULES, STREAM_RULES, USAGE_RULES
+from vgateway.kubelet.rights import NODE_RULES, NODE_USAGE_RULES, STREAM_RULES, USAGE_RULES
 from vgateway.syncer.kind import Kind
 from vgateway.syncer.rights import host_cluster_rules, host_role_rules, is_spread
 
@@ -17,6 +17,14 @@ def role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
 
 def cluster_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the ClusterRole; none, and there is no ClusterRole."""
-    nodes = NODE_RULES if config.control_plane.kubelet.node_metrics else ()
+    pages = NODE_RULES if asks_nodes(config) else ()
+    load = NODE_USAGE_RULES if config.shows_host_load else ()
     streams = [*STREAM_RULES, *USAGE_RULES] if is_spread(kinds) else ()
-    return [*host_cluster_rules(kinds), *nodes, *streams]
+    return [*host_cluster_rules(kinds), *pages, *load, *streams]
+
+
+def asks_nodes(config: Config) -> bool:
+    """Say whether pages of the host's kubelets are wanted: of its own nodes those that can be told apart have pages."""
+    kubelets = config.networking.advanced.proxy_kubelets
+    synced = config.sync.from_host.nodes.enabled and (kubelets.by_hostname or kubelets.by_ip)
+    return config.control_plane.kubelet.node_metrics or synced

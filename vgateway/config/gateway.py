@@ -37,6 +37,9 @@ class VirtualCluster(Section):
     """PEM certificate that lets the gateway name users (``--requestheader-client-ca-file``)."""
     front_proxy_key: Path
     """PEM private key of the front-proxy certificate."""
+    front_proxy_ca: Path | None = Field(default=None, alias="frontProxyCA")
+    """PEM bundle that signed the certificates of front proxies (``--requestheader-client-ca-file``): by it the gateway
+    knows the virtual API server when that passes a request on. Needed for ``integrations.metricsServer``."""
     root_ca: Path | None = Field(default=None, alias="rootCA")
     """PEM bundle that tenants' pods verify the API server with; the virtual cluster publishes it by itself."""
 
@@ -59,6 +62,15 @@ class EmbeddedDns(Section):
     """Directory that both have: the gateway writes ``Corefile`` and ``NodeHosts`` there."""
     kubeconfig: Path
     """Kubeconfig of the user ``system:coredns`` on the virtual cluster, as CoreDNS finds it."""
+
+
+class Aggregated(Section):
+    """Where the virtual API server finds the APIs that the gateway answers for it."""
+
+    bind_address: str = "0.0.0.0"
+    """Address to listen on; only front proxies of the virtual cluster are answered."""
+    port: Port = 9001
+    """TCP port, listened on with ``integrations.metricsServer`` only."""
 
 
 class Operations(Section):
@@ -87,6 +99,7 @@ class Gateway(Section):
     embedded_dns: EmbeddedDns | None = None
     """Needed for ``controlPlane.coredns.embedded``."""
     operations: Operations = Operations()
+    aggregated: Aggregated = Aggregated()
     drain_seconds: Annotated[float, Field(ge=0)] = 20.0
     """Seconds that open exec and port-forward sessions may outlive SIGTERM; keep below the pod's grace period."""
 

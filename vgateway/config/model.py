@@ -11,6 +11,7 @@ from pydantic import model_validator
 from vgateway.config.base import Section, wrong_at
 from vgateway.config.controlplane import ControlPlane
 from vgateway.config.gateway import Gateway
+from vgateway.config.integrations import Integrations
 from vgateway.config.logs import Logging
 from vgateway.config.networking import Networking
 from vgateway.config.policies import Policies
@@ -26,12 +27,19 @@ class Config(Section):
     networking: Networking = Networking()
     sync: Sync = Sync()
     policies: Policies = Policies()
+    integrations: Integrations = Integrations()
     logging: Logging = Logging()
 
     @property
     def settled_sync(self) -> Sync:
         """``sync`` with every ``auto`` decided."""
         return self.sync.settled(virtual_scheduler=self.control_plane.advanced.virtual_scheduler.enabled)
+
+    @property
+    def shows_host_load(self) -> bool:
+        """Whether ``metrics.k8s.io`` tells of nodes what the host says of them."""
+        metrics, nodes = self.integrations.metrics_server, self.sync.from_host.nodes
+        return metrics.enabled and metrics.nodes and (nodes.enabled or self.control_plane.kubelet.node_metrics)
 
     @model_validator(mode="after")
     def _scheduler_has_nodes(self) -> Self:
@@ -43,6 +51,13 @@ class Config(Section):
     def _addresses_are_certified(self) -> Self:
         if self.networking.advanced.proxy_kubelets.by_ip and self.gateway.virtual_cluster.authority_key is None:
             raise ValueError("networking.advanced.proxyKubelets.byIP needs gateway.virtualCluster.authorityKey")
+        return self
+
+    @model_validator(mode="after")
+    def _aggregated_is_trusted(self) -> Self:
+        virtual = self.gateway.virtual_cluster
+        if self.integrations.metrics_server.enabled and None in (virtual.authority_key, virtual.front_proxy_ca):
+            raise ValueError("integrations.metricsServer needs gateway.virtualCluster.authorityKey and frontProxyCA")
         return self
 
     @model_validator(mode="after")

@@ -33,6 +33,15 @@ def string_list(value: Any) -> Any:
     return list(value) if isinstance(value, list) else [value]
 
 
+def metrics_server(section: Any) -> Any:
+    """Return today's section of one that had a switch for each resource, both off. Raises ValueError for another."""
+    known = {"nodes": {"enabled": False}, "pods": {"enabled": False}}
+    if not isinstance(section, dict) or not section.keys() <= known.keys():
+        raise ValueError("nodes.enabled and pods.enabled are expected")
+    on = {name: bool(((known | section)[name] or {}).get("enabled")) for name in known}
+    return {"enabled": True, **on} if any(on.values()) else {"enabled": False}
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """A key that is spelled ``new`` today, with its value changed on the way."""
@@ -55,8 +64,7 @@ MOVES: tuple[Move, ...] = (
     Move("mapServices.fromVirtual", "networking.replicateServices.toHost"),
     Move("fallbackHostDns", "networking.advanced.fallbackHostCluster"),
     Move("multiNamespaceMode.enabled", "sync.toHost.namespaces.enabled"),
-    Move("proxy.metricsServer.nodes.enabled", "integrations.metricsServer.nodes"),
-    Move("proxy.metricsServer.pods.enabled", "integrations.metricsServer.pods"),
+    Move("proxy.metricsServer", "integrations.metricsServer", metrics_server),
     Move("sync.nodes.fakeKubeletIPs", "networking.advanced.proxyKubelets.byIP"),
     Move("sync.nodes.syncAllNodes", f"{NODES}.selector.all"),
     Move("sync.nodes.nodeSelector", f"{NODES}.selector.labels", labels_of),

@@ -8,7 +8,6 @@ NOT_YET = frozenset(
         "experimental",
         "exportKubeConfig",
         "external",
-        "integrations",
         "platform",
         "plugin",
         "plugins",

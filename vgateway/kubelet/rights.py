@@ -9,8 +9,11 @@ STREAM_RULES: tuple[dict[str, Any], ...] = (
 )
 
 # What the tenant's pods use, where the host runs a metrics-server.
-USAGE_RULES: tuple[dict[str, Any], ...] = (
-    {"apiGroups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["get", "list"]},
+USAGE_RULES: tuple[dict[str, Any], ...] = ({"apiGroups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["list"]},)
+
+# What everybody's pods together use of a node, where the tenant is to see that.
+NODE_USAGE_RULES: tuple[dict[str, Any], ...] = (
+    {"apiGroups": ["metrics.k8s.io"], "resources": ["nodes"], "verbs": ["list"]},
 )
 
 # The kubelets' pages by way of the API server. Whoever has this could also run commands in any pod of the host, by a

@@ -1,4 +1,4 @@
-"""What ``metrics.k8s.io`` says of a pod, read strictly: rates of CPU over a window, and memory.
+"""What ``metrics.k8s.io`` says of a pod or a node, read strictly: rates of CPU over a window, and memory.
 
 Quantities are Kubernetes' (``12345678n``, ``20Ki``, ``0.5``), durations Go's (``15.021s``).
 """
@@ -43,6 +43,16 @@ class PodUsage:
     containers: Mapping[str, ContainerUsage]
 
 
+@dataclass(frozen=True, slots=True)
+class NodeUsage:
+    """One node's figures, as a pod's are: rates over the ``window`` seconds before ``at``."""
+
+    node: str
+    at: int
+    window: float
+    whole: ContainerUsage
+
+
 def quantity(text: object) -> Decimal | None:
     """Read a quantity, None for what is none."""
     found = _QUANTITY.fullmatch(text) if isinstance(text, str) else None
@@ -79,8 +89,21 @@ def read_usage(metrics: Mapping[str, Any]) -> PodUsage | None:
         return None
     containers: dict[str, ContainerUsage] = {}
     for container in metrics.get("containers") or ():
-        usage = container.get("usage") or {}
-        cores, memory = quantity(usage.get("cpu")), quantity(usage.get("memory"))
-        if cores is not None and memory is not None:
-            containers[container.get("name", "")] = ContainerUsage(int(cores * NANO), int(memory))
+        if (used := _used(container)) is not None:
+            containers[container.get("name", "")] = used
     return PodUsage(HostKey(namespace, name), at, window, containers)
+
+
+def read_node_usage(metrics: Mapping[str, Any]) -> NodeUsage | None:
+    """Read a NodeMetrics, None for one that does not say everything."""
+    name, used = get_path(metrics, "metadata.name"), _used(metrics)
+    at, window = milliseconds(metrics.get("timestamp")), seconds(metrics.get("window"))
+    if not name or at is None or not window or used is None:
+        return None
+    return NodeUsage(name, at, window, used)
+
+
+def _used(metrics: Mapping[str, Any]) -> ContainerUsage | None:
+    usage = metrics.get("usage") or {}
+    cores, memory = quantity(usage.get("cpu")), quantity(usage.get("memory"))
+    return None if cores is None or memory is None else ContainerUsage(int(cores * NANO), int(memory))

@@ -49,6 +49,7 @@ def gateway_section(virtual: Virtual) -> dict[str, Any]:
             "clientKey": str(pki / "syncer.key"),
             "frontProxyCertificate": str(pki / "front-proxy-client.crt"),
             "frontProxyKey": str(pki / "front-proxy-client.key"),
+            "frontProxyCA": str(pki / "front-proxy-ca.crt"),
             "rootCA": str(pki / "ca.crt"),
         },
         "hostCluster": {
@@ -59,6 +60,7 @@ def gateway_section(virtual: Virtual) -> dict[str, Any]:
             "directory": str(virtual.directory / "dns"),
             "kubeconfig": str(virtual.directory / "coredns.kubeconfig"),
         },
+        "aggregated": {"bindAddress": virtual.cluster.address},
         "operations": {"address": virtual.cluster.address, "port": OPERATIONS_PORT},
     }
 
@@ -156,6 +158,7 @@ _EXAMPLE: dict[str, Any] = {
         "server": "https://127.0.0.1",
         "certificateAuthority": "x",
         "authorityKey": "x",
+        "frontProxyCA": "x",
         "clientCertificate": "x",
         "clientKey": "x",
         "frontProxyCertificate": "x",

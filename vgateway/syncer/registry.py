@@ -40,6 +40,7 @@ from vgateway.syncer.kinds.imported import (
 from vgateway.syncer.kinds.ingress import IngressKind
 from vgateway.syncer.kinds.kubernetes import KubernetesServiceKind
 from vgateway.syncer.kinds.mapped import MAPPED_CONFIGMAPS, MAPPED_SECRETS, MappedKind, Maps
+from vgateway.syncer.kinds.metricsapi import metrics_kinds
 from vgateway.syncer.kinds.namespace import PodSecurityKind
 from vgateway.syncer.kinds.networkpolicy import NetworkPolicyKind
 from vgateway.syncer.kinds.node import NodeKind
@@ -124,7 +125,7 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
     if namespaces.enabled:
         kinds = (*kinds, HostNamespaceKind(config.gateway.namespace, namespaces.extra_labels), WorkloadAccountKind())
     mapped = replicated(config.networking.replicate_services)
-    return (*kinds, *mapped, *dns_kinds(config.control_plane.coredns))
+    return (*kinds, *mapped, *dns_kinds(config.control_plane.coredns), *metrics_kinds())
 
 
 def select(

@@ -17,6 +17,14 @@ _MINOR = re.compile(r"v?(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsApi:
+    """Where the gateway answers ``metrics.k8s.io``; ``authority`` is the CA's certificates, PEM in base64."""
+
+    port: int
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
 class SyncerSettings:
     """One virtual cluster as the syncer sees it.
 
@@ -40,6 +48,7 @@ class SyncerSettings:
     virtual_scheduler: bool = False
     pod_security_standard: str | None = None
     enforced_tolerations: tuple[Mapping[str, str], ...] = ()
+    metrics_api: MetricsApi | None = None
 
     @property
     def pods(self) -> Pods:

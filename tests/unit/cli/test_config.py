@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
@@ -44,7 +45,8 @@ def test_a_kind_that_is_known_and_not_done_is_a_problem_too(tmp_path: Path) -> N
 def test_the_schema_knows_every_section_and_says_what_a_value_does() -> None:
     schema = orjson.loads(CliRunner().invoke(commands, ["schema"]).stdout)
     pods = schema["$defs"]["Pods"]
-    assert set(schema["properties"]) == {"gateway", "controlPlane", "networking", "sync", "policies", "logging"}
+    sections = {"gateway", "controlPlane", "networking", "sync", "policies", "integrations", "logging"}
+    assert set(schema["properties"]) == sections
     assert pods["additionalProperties"] is False
     for name, section in schema["$defs"].items():
         for key, value in section.get("properties", {}).items():
@@ -64,6 +66,44 @@ def test_classes_of_the_host_need_a_cluster_role(tmp_path: Path) -> None:
     *_, wide, binding = yaml.safe_load_all(done.stdout)
     assert [rule["resources"] for rule in wide["rules"]] == [["ingressclasses"]]
     assert binding["roleRef"]["name"] == wide["metadata"]["name"]
+
+
+SYNCED: dict[str, Any] = {"fromHost": {"nodes": {"enabled": True}}}
+FOLLOWED = ("nodes", ["get", "list", "watch"])
+PAGES = ("nodes/proxy", ["get"])
+TRUSTED = {
+    **document()["gateway"],
+    "virtualCluster": {**document()["gateway"]["virtualCluster"], "authorityKey": "ca.key", "frontProxyCA": "ca.crt"},
+}
+MEASURED = {"metricsServer": {"enabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "wide"),
+    [
+        pytest.param({}, [], id="a Role is enough"),
+        pytest.param({"integrations": MEASURED}, [], id="also for the figures of pods and of make-believe nodes"),
+        pytest.param({"controlPlane": {"kubelet": {"nodeMetrics": True}}}, [PAGES], id="pages of nodes"),
+        pytest.param({"sync": SYNCED}, [FOLLOWED, PAGES], id="nodes of the host, with their pages"),
+        pytest.param(
+            {"sync": SYNCED, "networking": {"advanced": {"proxyKubelets": {"byHostname": False}}}},
+            [FOLLOWED],
+            id="nodes that cannot be told apart have no pages",
+        ),
+        pytest.param(
+            {"sync": SYNCED, "integrations": MEASURED},
+            [FOLLOWED, PAGES, ("metrics.k8s.io/nodes", ["list"])],
+            id="and everybody's load",
+        ),
+    ],
+)
+def test_each_right_on_the_hosts_nodes_follows_from_what_shows_them(
+    tmp_path: Path, changes: dict[str, Any], wide: list[tuple[str, list[str]]]
+) -> None:
+    found = list(yaml.safe_load_all(run(tmp_path, "rbac", gateway=TRUSTED, **changes).stdout))
+    rules = [rule for one in found if one["kind"] == "ClusterRole" for rule in one["rules"]]
+    named = [("/".join([*filter(None, rule["apiGroups"]), *rule["resources"]]), rule["verbs"]) for rule in rules]
+    assert named == wide
 
 
 def test_local_clusters_give_their_gateways_the_same_rights_to_streams(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from vgateway.errors import ConfigError
 from vgateway.syncer.kind import Side
 from vgateway.syncer.kinds.claim import ClaimKind
 from vgateway.syncer.kinds.dns import dns_kinds
+from vgateway.syncer.kinds.metricsapi import metrics_kinds
 from vgateway.syncer.kinds.persistentvolume import BoundClaimKind, VolumeKind
 from vgateway.syncer.kinds.shown import ShownVolumeKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
@@ -40,7 +41,7 @@ def test_kinds_have_names_of_their_own() -> None:
 
 
 def test_a_configuration_that_says_nothing_gets_the_kinds_of_the_default() -> None:
-    assert names() == {kind.name for kind in (*KINDS, *dns_kinds(Coredns()))}
+    assert names() == {kind.name for kind in (*KINDS, *dns_kinds(Coredns()), *metrics_kinds())}
 
 
 def test_a_switch_takes_its_kind_away_and_the_right_to_write_it() -> None:

@@ -27,6 +27,7 @@ from vgateway.kube.objects import (
 from vgateway.kube.ownership import OBJECT_UID, PREFIX
 from vgateway.syncer.kind import SyncedKind, delete_host
 from vgateway.syncer.kinds.kubernetes import KUBERNETES
+from vgateway.syncer.kinds.metricsapi import SERVICE as METRICS_SERVICE
 from vgateway.syncer.metadata import host_selector
 from vgateway.syncer.patch import cover
 from vgateway.syncer.resources import SERVICES
@@ -70,7 +71,7 @@ def _load_balancer(host: HostObj, _virtual: VirtualObj, _view: View) -> Any:
 
 
 class ServiceKind(SyncedKind):
-    """All Services but ``default/kubernetes``, which stands for the gateway itself."""
+    """All Services but those that stand for the gateway itself."""
 
     resource = SERVICES
     adopts = True
@@ -89,8 +90,8 @@ class ServiceKind(SyncedKind):
     )
 
     def wanted(self, virtual: VirtualObj, view: View) -> bool:
-        """All but the tenant's API itself."""
-        return virtual_key(virtual) != KUBERNETES
+        """All but the tenant's API itself, and what only its API server looks at."""
+        return virtual_key(virtual) not in {KUBERNETES, METRICS_SERVICE}
 
     def annotations(self, virtual: VirtualObj, view: View) -> dict[str, str]:
         """Note the node ports that the tenant asks for."""
