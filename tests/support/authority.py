@@ -2,7 +2,9 @@
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from cryptography import x509
@@ -33,13 +35,16 @@ class Authority:
         self.certificate = directory / f"{name}.crt"
         self.certificate.write_bytes(own.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *organizations: str, file: str | None = None) -> Pair:
-        """Issue a certificate for loopback servers and for clients; each organization is a group."""
+    def issue(
+        self, name: str, *organizations: str, file: str | None = None, addresses: Sequence[IPv4Address] = ()
+    ) -> Pair:
+        """Issue a certificate for servers on loopback and these addresses, and for clients in these groups."""
         key = ec.generate_private_key(ec.SECP256R1())
+        names = [LOOPBACK, x509.DNSName("localhost"), *map(x509.IPAddress, addresses)]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         certificate = (
             self._builder(_subject(name, *organizations), key)
-            .add_extension(x509.SubjectAlternativeName([LOOPBACK, x509.DNSName("localhost")]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(self._key, hashes.SHA256())
         )

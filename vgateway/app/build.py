@@ -40,7 +40,7 @@ from vgateway.kubelet.reviewer import Reviewer
 from vgateway.metricsapi.handler import MetricsApi, Tenants
 from vgateway.proxy.front import Front
 from vgateway.proxy.metrics import FrontMetrics
-from vgateway.proxy.services import ServiceCreation
+from vgateway.proxy.services import ServiceAddresses
 from vgateway.supervisor import Runnable, Supervisor
 from vgateway.syncer.build import Syncer, build_syncer
 from vgateway.syncer.forerunner import Forerunner
@@ -95,7 +95,7 @@ def build(config: Config, path: Path) -> Process:
     outward = front_credentials(gateway)
     plain, front_proxy = (upstream_of(one, VIRTUAL_HOP) for one in outward)
     transports = [Transport(one, "virtual") for one in outward]
-    services = service_creation(syncer, host_api, transports)
+    services = service_addresses(syncer, host_api, transports)
     streams = upstream_of(host, HOST_HOP)
     names = settings.names
     directory = StoreDirectory(names, syncer.virtual_pods.store, syncer.host_pods.store, virtual_api, host_api)
@@ -201,10 +201,12 @@ def front_credentials(gateway: Gateway) -> tuple[Credentials, Credentials]:
     return plain, vouching
 
 
-def service_creation(syncer: Syncer, host: ApiClient, transports: Sequence[Transport]) -> ServiceCreation | None:
-    """Return what gives new Services the host's addresses, None where Services stay in the tenant's cluster."""
+def service_addresses(syncer: Syncer, host: ApiClient, transports: Sequence[Transport]) -> ServiceAddresses | None:
+    """Return what gives Services the host's addresses, None where Services stay in the tenant's cluster."""
     kind = next((kind for kind in syncer.kinds if isinstance(kind, ServiceKind)), None)
-    return None if kind is None else ServiceCreation(Forerunner(kind, syncer.view, host), *transports)
+    if kind is None:
+        return None
+    return ServiceAddresses(Forerunner(kind, syncer.view, host, syncer.controller), *transports)
 
 
 def upstream_of(credentials: Credentials, hop: str) -> Upstream:

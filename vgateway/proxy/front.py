@@ -1,7 +1,7 @@
 """The front: every request goes to the virtual API server unparsed, under an identity that we built.
 
-Bodies, queries and negotiation headers are not ours to read, but for a Service that is being created. Own endpoints
-live under ``/vgateway/``.
+Bodies, queries and negotiation headers are not ours to read, but where a Service gets an address. Own endpoints live
+under ``/vgateway/``.
 """
 
 import time
@@ -15,7 +15,8 @@ from vgateway.errors import GatewayError
 from vgateway.proxy.headers import address_of, naming_node, outgoing_headers
 from vgateway.proxy.identity import UNKNOWN, Identity, identity_of_certificate
 from vgateway.proxy.metrics import FrontMetrics
-from vgateway.proxy.services import ServiceCreation, creates_service
+from vgateway.proxy.servicebodies import reading_of
+from vgateway.proxy.services import ServiceAddresses
 from vgateway.proxy.target import Target, read_target
 from vgateway.wire.client_connection import Peer
 from vgateway.wire.relay import Outgoing, relay
@@ -30,7 +31,7 @@ class Front:
 
     ``plain`` is the pool without a client certificate: what goes there is judged by its bearer token, or anonymous.
     ``front_proxy`` presents the front-proxy certificate, so the API server believes the identity headers there.
-    ``services`` gives new Services the host's addresses; without it the syncer does so afterwards.
+    ``services`` gives Services the host's addresses; without it the syncer does so afterwards.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Front:
         plain: Upstream,
         front_proxy: Upstream,
         *,
-        services: ServiceCreation | None = None,
+        services: ServiceAddresses | None = None,
         metrics: FrontMetrics | None = None,
     ) -> None:
         self._services = services
@@ -77,8 +78,9 @@ class Front:
         )
         if target.node_proxy:
             headers = naming_node(headers, target.node_proxy)
-        if self._services is not None and creates_service(request.method, target, request.headers):
-            return await self._services.serve(request, target, headers, vouched=identity.vouched)
+        reading = None if self._services is None else reading_of(request.method, target, request.headers)
+        if self._services is not None and reading is not None and self._services.concerns(reading):
+            return await self._services.serve(request, target, headers, reading, vouched=identity.vouched)
         outgoing = Outgoing(request.method, target.raw, headers, endless=target.watch and request.method == "GET")
         return await relay(request, self._front_proxy if identity.vouched else self._plain, outgoing)
 

@@ -1,31 +1,38 @@
-"""The one request that the front reads: the creation of a Service, which the host has to give an address.
+"""The requests that the front reads: those by which a Service gets an address, which has to be the host's.
 
-The tenant's cluster judges first, by a dry run as the user: who may not create, or creates nonsense, never reaches
-the host. Then the host makes its copy, and the tenant's object is created with the addresses that it got. What
-comes in another encoding than JSON, by patch or through no front at all is left to the syncer, which ends at the
-same addresses.
+That is its creation, and its change from a name elsewhere (``ExternalName``). The tenant's cluster judges first, by a
+dry run as the user: who may not, or asks for nonsense, never reaches the host. Then the host gives its copy an address,
+and the request goes on with that. What else there is, a JSON patch or what goes past the front, is left to the syncer,
+which ends at the same addresses.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 import orjson
 from aiohttp import web
 
 from vgateway.errors import ApiError, GatewayError
-from vgateway.kube.objects import HostObj, Obj
+from vgateway.kube.objects import HostObj, Obj, VirtualKey
 from vgateway.kube.transport import Answer, Transport
+from vgateway.proxy.servicebodies import (
+    JSON,
+    PROTOBUF,
+    Reading,
+    Way,
+    asked_by,
+    asked_in,
+    dry_run,
+    needs_address,
+)
 from vgateway.proxy.target import Target
 
 Headers = Sequence[tuple[str, str]]
 
-_CREATION = re.compile(r"/api/v1/namespaces/[a-z0-9-]+/services")
-_DRY_RUN = re.compile(r"(?:^|&)dryRun=")
-JSON = "application/json"
 # As much as an API server reads of a request.
 LIMIT = 3 * 1024 * 1024
-CREATED = 201
+JUDGED_WELL = (200, 201)
 # Of the answer, headers about this connection alone; the listener writes its own.
 OWN_HEADERS = frozenset({"connection", "content-length", "content-type", "date", "transfer-encoding", "keep-alive"})
 
@@ -33,8 +40,21 @@ OWN_HEADERS = frozenset({"connection", "content-length", "content-type", "date",
 class HostServices(Protocol):
     """What the front asks about the host: see ``syncer.forerunner``."""
 
+    @property
+    def allocated(self) -> Sequence[str]:
+        """The fields of a Service's spec that a cluster fills in."""
+        ...
+
+    def lacks_address(self, key: VirtualKey, *, unknown: bool) -> bool:
+        """Say whether a Service has no address for being a name elsewhere, or, with ``unknown``, not being there."""
+        ...
+
+    def instead_of_syncer(self, key: VirtualKey) -> AbstractContextManager[Callable[[Obj], None] | None]:
+        """Keep the syncer off a key meanwhile; gives what tells it of the change, or None if it is at it just now."""
+        ...
+
     async def run_ahead(self, asked: Obj, draft: Obj) -> tuple[Obj, HostObj | None] | None:
-        """Make the host's copy; return what to ask the tenant's cluster for, and the copy if it is new."""
+        """Have the host's copy; return what to ask the tenant's cluster for, and the copy if it is new."""
         ...
 
     async def turn_back(self, made: HostObj) -> None:
@@ -42,73 +62,80 @@ class HostServices(Protocol):
         ...
 
 
-def creates_service(method: str, target: Target, headers: Mapping[str, str]) -> bool:
-    """Say whether a request creates a Service in an encoding that is read here, and means it."""
-    if method != "POST" or _CREATION.fullmatch(target.path) is None:
-        return False
-    readable = headers.get("Content-Type", "").partition(";")[0].strip().lower() == JSON
-    plain = "Content-Encoding" not in headers and "Expect" not in headers
-    return readable and plain and _DRY_RUN.search(target.raw.partition("?")[2]) is None
-
-
-def service_of(body: bytes) -> Obj | None:
-    """Return a body's Service if it needs an address of the host, None for anything else."""
-    try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(given, dict) or not isinstance(given.get("metadata"), dict):
-        return None
-    spec = given.get("spec")
-    if not isinstance(spec, dict) or not _is_list_of_objects(spec.get("ports")):
-        return None
-    return None if spec.get("type") == "ExternalName" or spec.get("clusterIP") == "None" else given
-
-
-def _is_list_of_objects(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and all(isinstance(one, dict) for one in value))
-
-
-def dry_run(target: Target) -> str:
-    """Return the target of the same request without its effect."""
-    return f"{target.raw}{'&' if '?' in target.raw else '?'}dryRun=All"
-
-
-class ServiceCreation:
-    """Creates Services on both sides; ``plain`` and ``vouched`` are the front's two ways to the tenant's cluster."""
+class ServiceAddresses:
+    """Gives Services the host's addresses; ``plain`` and ``vouched`` are the front's ways to the tenant's cluster."""
 
     def __init__(self, host: HostServices, plain: Transport, vouched: Transport) -> None:
         self._host = host
         self._plain = plain
         self._vouched = vouched
 
+    def concerns(self, reading: Reading) -> bool:
+        """Say whether a request is worth reading: a change only of what has no address yet, as far as is known."""
+        return reading.way is Way.CREATE or self._host.lacks_address(reading.key, unknown=reading.way is Way.APPLY)
+
     async def serve(
-        self, request: web.BaseRequest, target: Target, headers: Headers, *, vouched: bool
+        self, request: web.BaseRequest, target: Target, headers: Headers, reading: Reading, *, vouched: bool
     ) -> web.StreamResponse:
-        """Answer one request that ``creates_service``. Raises ``GatewayError``."""
-        transport = self._vouched if vouched else self._plain
+        """Answer one request that this ``concerns``. Raises ``GatewayError``."""
+        call = _Call(self._vouched if vouched else self._plain, request.method, target, _unencoded(headers))
+        body = await _read(request)
         try:
-            return _response(await self._create(transport, target, _unencoded(headers), await _read(request)))
+            if reading.way is Way.CREATE:
+                return _response(await self._perform(call, reading, body))
+            with self._host.instead_of_syncer(reading.key) as tell:
+                answer = await (call.send(body) if tell is None else self._perform(call, reading, body))
+                if tell is not None and answer.code in JUDGED_WELL and (made := _object_in(answer)) is not None:
+                    tell(made)
+                return _response(answer)
         except ApiError as error:
             raise GatewayError(
                 502 if error.code == 503 else error.code, str(error), hop="virtual API server"
             ) from error
 
-    async def _create(self, transport: Transport, target: Target, headers: Headers, body: bytes) -> Answer:
-        asked = service_of(body)
-        ahead = None
-        if asked is not None:
-            judged = await transport.send_as("POST", dry_run(target), _accepting(headers, JSON), body)
-            if judged.code == CREATED:
-                ahead = await self._host.run_ahead(asked, orjson.loads(judged.body))
+    async def _perform(self, call: "_Call", reading: Reading, body: bytes) -> Answer:
+        ahead = await self._run_ahead(call, reading, body)
         if ahead is None:
-            return await transport.send_as("POST", target.raw, headers, body)
+            return await call.send(body)
         wanted, made = ahead
-        answer = await transport.send_as("POST", target.raw, headers, orjson.dumps(wanted))
+        answer = await call.send(orjson.dumps(wanted), encoding=JSON if reading.encoding == PROTOBUF else "")
         # After a failure of the server itself the object may be there: then the copy is the syncer's.
         if made is not None and 400 <= answer.code < 500:
             await self._host.turn_back(made)
         return answer
+
+    async def _run_ahead(self, call: "_Call", reading: Reading, body: bytes) -> tuple[Obj, HostObj | None] | None:
+        """Have the host's copy, if the tenant's cluster would make of the request what needs one."""
+        binary = reading.encoding == PROTOBUF
+        asked = None if binary else asked_in(reading, body)
+        if asked is None and not binary:
+            return None
+        judged = await call.judged(body)
+        draft = orjson.loads(judged.body) if judged.code in JUDGED_WELL else None
+        if draft is None or not needs_address(draft):
+            return None
+        asked = asked_by(draft, self._host.allocated) if binary else asked
+        return None if asked is None else await self._host.run_ahead(asked, draft)
+
+
+class _Call:
+    """One request to the tenant's cluster, as the user."""
+
+    def __init__(self, transport: Transport, method: str, target: Target, headers: Headers) -> None:
+        self._transport = transport
+        self._method = method
+        self._target = target
+        self._headers = headers
+
+    async def send(self, body: bytes, *, encoding: str = "") -> Answer:
+        """Make the request itself, with a body in its own encoding or in another."""
+        headers = _with(self._headers, "Content-Type", encoding) if encoding else self._headers
+        return await self._transport.send_as(self._method, self._target.raw, headers, body)
+
+    async def judged(self, body: bytes) -> Answer:
+        """Return what would come of it, in JSON."""
+        headers = _with(self._headers, "Accept", JSON)
+        return await self._transport.send_as(self._method, dry_run(self._target), headers, body)
 
 
 async def _read(request: web.BaseRequest) -> bytes:
@@ -122,14 +149,17 @@ async def _read(request: web.BaseRequest) -> bytes:
 
 
 def _unencoded(headers: Headers) -> Headers:
-    return [
-        *((name, value) for name, value in headers if name.lower() != "accept-encoding"),
-        ("Accept-Encoding", "identity"),
-    ]
+    return _with(headers, "Accept-Encoding", "identity")
 
 
-def _accepting(headers: Headers, content_type: str) -> Headers:
-    return [*((name, value) for name, value in headers if name.lower() != "accept"), ("Accept", content_type)]
+def _with(headers: Headers, name: str, value: str) -> Headers:
+    return [*((one, given) for one, given in headers if one.lower() != name.lower()), (name, value)]
+
+
+def _object_in(answer: Answer) -> Obj | None:
+    """Return the object of an answer, None if it is in an encoding that is not read here."""
+    encoded = next((value for name, value in answer.headers if name.lower() == "content-type"), "")
+    return orjson.loads(answer.body) if encoded.partition(";")[0].strip() == JSON else None
 
 
 def _response(answer: Answer) -> web.Response:

@@ -83,7 +83,7 @@ class Applier:
             if step.otherwise is None or not refuses_addresses(error):
                 raise
             made = await self._make_host(step.resource, step.otherwise)
-        return _shows(Side.HOST, step.resource, made, news=step.otherwise is not None)
+        return shows(Side.HOST, step.resource, made, news=step.otherwise is not None)
 
     async def _make_host(self, resource: Resource, body: Obj) -> Obj:
         meta = body["metadata"]
@@ -108,7 +108,7 @@ class Applier:
             if step.otherwise is None or not refuses_addresses(error):
                 raise
             now = await patched(self._host, step.resource, where, step.otherwise, step.uid, step.subresource, kind)
-        return _shows(Side.HOST, step.resource, now, news=step.otherwise is not None)
+        return shows(Side.HOST, step.resource, now, news=step.otherwise is not None)
 
     async def _delete_host(self, step: DeleteHost) -> Awaited:
         self._count("host", "delete", step.resource)
@@ -126,7 +126,7 @@ class Applier:
             case PatchVirtual(resource, key, patch, subresource, uid):
                 self._count("virtual", "patch", resource)
                 now = await patched(self._virtual, resource, (key.namespace, key.name), patch, uid, subresource)
-                return _shows(Side.VIRTUAL, resource, now)
+                return shows(Side.VIRTUAL, resource, now)
             case DeleteVirtual(resource, key, uid, _, grace):
                 return await self._delete_virtual(resource, key, uid, grace)
             case Bind(key, uid):
@@ -147,7 +147,7 @@ class Applier:
         except AlreadyExists:
             return None
         # Admission may have added what must not stay, such as a node's first taint.
-        return _shows(Side.VIRTUAL, step.resource, made, news=True)
+        return shows(Side.VIRTUAL, step.resource, made, news=True)
 
     async def _delete_virtual(self, resource: Resource, key: VirtualKey, uid: str, grace: int | None) -> Awaited:
         self._count("virtual", "delete", resource)
@@ -176,7 +176,7 @@ class Applier:
         self._count("host", "patch", SECRETS)
         change = {"metadata": {"annotations": meta["annotations"]}, "data": secret["data"]}
         now = await patched(self._host, SECRETS, (meta["namespace"], meta["name"]), change, step.secret_uid)
-        return _shows(Side.HOST, SECRETS, now)
+        return shows(Side.HOST, SECRETS, now)
 
     async def _on_host_secret(self, step: CreateHost) -> Awaited:
         awaited = await self._on_host(step)
@@ -217,7 +217,7 @@ def binding(step: Bind) -> dict[str, Any]:
     }
 
 
-def _shows(side: Side, resource: Resource, obj: Obj, *, news: bool = False) -> Awaited:
+def shows(side: Side, resource: Resource, obj: Obj, *, news: bool = False) -> Awaited:
     """Return what the store will show; ``news`` when the server has put in what was not ours to choose."""
     meta = obj["metadata"]
     shown = at_version(meta.get("uid", ""), meta.get("resourceVersion", ""))

@@ -6,13 +6,14 @@ Holds the only ``except Exception`` of the syncer: one bad object must not stop 
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
 from vgateway.errors import ApiError, TooManyRequests
 from vgateway.kube.backoff import Backoff
-from vgateway.syncer.memory import Work
+from vgateway.syncer.memory import Awaited, Work
 from vgateway.syncer.metrics import SyncerMetrics
 from vgateway.syncer.outcome import Verdict, judge
 from vgateway.syncer.pace import Pace
@@ -56,6 +57,21 @@ class Controller:
         self._since.setdefault(work, now)
         self.queue.add(work, now, rank=rank)
         self._woken.set()
+
+    @contextmanager
+    def instead_of_round(self, work: Work) -> Iterator[bool]:
+        """Keep all rounds of a key away while the body runs, and look at it then; no, if one is under way just now."""
+        held = self.queue.hold(work)
+        try:
+            yield held
+        finally:
+            if held:
+                self.queue.done(work)
+                self.wake(work)
+
+    def expect(self, work: Work, awaited: Awaited) -> None:
+        """Let no round of a key begin before its store shows what somebody else of this process has written."""
+        self._reconciler.memory.wrote(work, time.time(), awaited)
 
     def oldest(self) -> float:
         """Return for how many seconds the key has waited that was woken first and not served since."""

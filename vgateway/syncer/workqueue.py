@@ -135,6 +135,17 @@ class WorkQueue(Generic[K]):
         self._under_way[group] += 1
         return key
 
+    def hold(self, key: K) -> bool:
+        """Take a key whether or not it is due or waits at all; say no, and do nothing, if it is being worked on."""
+        if key in self._taken:
+            return False
+        waiting = self._waiting.get(key)
+        if waiting is not None and waiting.ready:
+            self._ready[waiting.rank].drop(self.group_of(key), key)
+            waiting.ready = False
+        self._taken.add(key)
+        return True
+
     def done(self, key: K) -> None:
         """Give a taken key back; it may be handed out again."""
         self._taken.discard(key)

@@ -80,3 +80,14 @@ def test_a_copy_for_which_nothing_comes_waits_and_goes() -> None:
     assert [type(step) for step in world.plan(KIND, KEY)] == [Requeue]
     copy["metadata"]["creationTimestamp"] = "2026-09-21T14:00:00Z"
     assert [type(step) for step in world.plan(KIND, KEY)] == [DeleteHost]
+
+
+def test_a_patch_that_says_nothing_of_ports_gets_the_hosts_node_ports() -> None:
+    given = {"clusterIP": "10.96.9.9", "ports": [{"port": 80, "protocol": "TCP", "nodePort": 30500}]}
+    wanted = with_host_addresses({"spec": {"type": "NodePort"}}, draft(type="NodePort"), HostObj({"spec": given}))
+    assert wanted["metadata"] == {"name": "web"}
+    assert wanted["spec"]["clusterIP"] == "10.96.9.9"
+    assert [port["nodePort"] for port in wanted["spec"]["ports"]] == [30500]
+    assert (
+        "ports" not in with_host_addresses({"spec": {}}, draft(), HostObj({"spec": {"ports": [{"port": 80}]}}))["spec"]
+    )

@@ -28,6 +28,20 @@ def test_a_taken_key_is_not_handed_out_again_until_it_is_done() -> None:
     assert queue.take(2) == "a"
 
 
+@pytest.mark.parametrize("delay", [None, 0, 5])
+def test_a_key_that_is_held_is_not_handed_out_until_it_is_done(delay: float | None) -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    if delay is not None:
+        queue.add("a", 0, delay)
+    assert queue.hold("a")
+    assert not queue.hold("a")
+    queue.add("a", 1)
+    assert queue.take(9) is None
+    queue.done("a")
+    assert [queue.take(9), queue.take(9)] == ["a", None]
+    assert not queue.hold("a")
+
+
 def test_the_earlier_of_two_due_times_counts() -> None:
     queue: WorkQueue[str] = WorkQueue()
     queue.add("a", 0, delay=10)
