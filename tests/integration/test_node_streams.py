@@ -1,18 +1,25 @@
 """Streams and nodes: a node's kubelet has the pods of that node only, and streams end when their node leaves."""
 
+import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
+import orjson
 import pytest
 
 from tests.integration.conftest import with_namespace
 from tests.support.clusters import Clusters
 from tests.support.eventually import eventually
-from tests.support.kubectl import Kubectl
-from tests.support.manifests import shell_pod
+from tests.support.kubectl import SPDY, WEBSOCKET, Kubectl
+from tests.support.manifests import STAY, container, shell_pod
 from tests.support.streams import EXEC, FORWARD, streams
 
 pytestmark = pytest.mark.cluster
+
+both_protocols = pytest.mark.parametrize(
+    "protocol", [pytest.param(SPDY, id="SPDY"), pytest.param(WEBSOCKET, id="WebSocket")]
+)
 
 NAME = "parted"
 SHOWN = {"for": NAME}
@@ -59,7 +66,7 @@ def pod(parted: Kubectl) -> str:
     """The namespace of a running pod with a shell, called ``shell``, on the real node."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     parted.ok("create", "namespace", name)
-    parted.apply(with_namespace(shell_pod("shell"), name))
+    parted.apply(with_namespace(shell_pod("shell", container(script=f"echo here; {STAY}")), name))
     parted.ok("wait", "-n", name, "pod/shell", "--for=condition=Ready", "--timeout=180s")
     return name
 
@@ -92,8 +99,60 @@ async def test_a_nodes_proxy_reaches_the_pods_of_that_node_only(
         own, other = (f"/api/v1/nodes/{one}/proxy" for one in (node, ghost))
         logs, run = f"containerLogs/{pod}/shell/main", f"run/{pod}/shell/main?cmd=id"
         assert (await ways.refused(f"{own}/{logs}", "binary.k8s.io"))[0] == 400, "logs take no upgrade"
-        assert await ways.ask("GET", f"{own}/{logs}") == (200, "")
+        assert await ways.ask("GET", f"{own}/{logs}") == (200, "here\n")
         assert await ways.ask("GET", f"{other}/{logs}") == (404, 'pod "shell" does not exist')
         for proxy in (own, other):
             code, words = await ways.ask("POST", f"{proxy}/{run}")
             assert (code, "do not run commands" in words) == (501, True)
+
+
+@both_protocols
+def test_a_node_that_leaves_ends_what_was_open_on_it_with_the_reason_and_takes_nothing_new(
+    parted: Kubectl, host: Kubectl, node: str, pod: str, protocol: Mapping[str, str]
+) -> None:
+    kubectl = parted.speaking(protocol)
+    eventually(lambda: nodes(parted), lambda seen: node in seen)
+    script = ("sh", "-c", "echo begun; sleep 3600")
+    with ExitStack() as stack:
+        command = stack.enter_context(kubectl.started("exec", "-n", pod, "shell", "--", *script))
+        typed = stack.enter_context(kubectl.started("exec", "-i", "-n", pod, "shell", "--", "cat"))
+        log = stack.enter_context(kubectl.started("logs", "-f", "-n", pod, "shell"))
+        forward = stack.enter_context(kubectl.started("port-forward", "-n", pod, "pod/shell", ":8080"))
+        assert first_line(command) == b"begun\n"
+        assert first_line(log) == b"here\n"
+        assert b"Forwarding from" in first_line(forward)
+        assert typed.stdin is not None
+        typed.stdin.write(b"hello\n")
+        typed.stdin.flush()
+        assert first_line(typed) == b"hello\n"
+
+        with absent(host, node):
+            eventually(lambda: nodes(parted), lambda seen: node not in seen)
+            for process in (command, typed):
+                said = process.communicate(timeout=60)[1].decode()
+                assert (process.returncode, said) == (1, f'error: node "{node}" has left the cluster\n')
+            assert forward.communicate(timeout=60)[1] == b"error: lost connection to pod\n"
+            assert log.communicate(timeout=60)[0] == b"", "a log has no place for a reason; it ends"
+            for call in (("exec", "shell", "--", "true"), ("logs", "shell"), ("port-forward", "pod/shell", ":8080")):
+                refused = kubectl.run(call[0], "-n", pod, *call[1:])
+                assert refused.returncode == 1
+                assert f'"{node}" not found'.encode() in refused.stderr
+
+
+@contextmanager
+def absent(host: Kubectl, node: str) -> Iterator[None]:
+    """Take a node off the host around the body, which has less than the 40 seconds that its pods are left alone."""
+    kept = host.json("get", "node", node)
+    host.ok("delete", "node", node)
+    try:
+        yield
+    finally:
+        meta = {name: kept["metadata"][name] for name in ("name", "labels", "annotations")}
+        host.apply({"apiVersion": "v1", "kind": "Node", "metadata": meta, "spec": kept["spec"]})
+        host.ok("patch", "node", node, "--subresource=status", "--type=merge", "-p",
+                orjson.dumps({"status": kept["status"]}).decode())  # fmt: skip
+
+
+def first_line(process: "subprocess.Popen[bytes]") -> bytes:
+    assert process.stdout is not None
+    return process.stdout.readline()

@@ -29,6 +29,7 @@ from vgateway.kube.transport import Transport
 from vgateway.kube.version import ServerVersion
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
+from vgateway.kubelet.departures import Departures
 from vgateway.kubelet.directory import StoreDirectory
 from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.handler import KubeletHandler
@@ -102,7 +103,9 @@ def build(config: Config, path: Path) -> Process:
     nodes = node_directory(config, names, syncer)
     usage = HostUsage(host_api, names)
     figures = node_figures(config, names, directory, usage, host_api)
-    kubelet = kubelet_handler(directory, nodes, virtual_api, streams, figures, KubeletMetrics(registry))
+    departures = Departures(nodes)
+    syncer.caches.followed[Side.VIRTUAL, NODES].subscribe(departures.changed)
+    kubelet = kubelet_handler(directory, nodes, virtual_api, streams, figures, KubeletMetrics(registry), departures)
     listeners = [
         front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
         kubelet_listener(config, kubelet, nodes),
@@ -110,7 +113,7 @@ def build(config: Config, path: Path) -> Process:
     if config.integrations.metrics_server.enabled:
         listeners.append(metrics_listener(config, syncer, directory, usage, host_api))
     watcher = ConfigWatcher(path, config, partial(apply_live, dns, syncer), registry, notices.say)
-    followers: list[Runnable] = [notices, watcher]
+    followers: list[Runnable] = [notices, watcher, departures]
     dns.subscribe(partial(look_again, syncer, dns_work(syncer.kinds)))
     if config.control_plane.coredns.embedded and gateway.embedded_dns is not None:
         followed = syncer.caches.followed[Side.VIRTUAL, NODES]
@@ -283,11 +286,12 @@ def kubelet_handler(
     host: Upstream,
     figures: NodeFigures,
     metrics: KubeletMetrics,
+    departures: Departures,
 ) -> KubeletHandler:
     """Wire the kubelet: the virtual cluster says who calls and what they may."""
     reviewer = Reviewer(virtual_api)
-    authenticator = Authenticator(reviewer, peer_certificate)
-    return KubeletHandler(directory, nodes, authenticator, Authorizer(reviewer), host, figures, metrics)
+    judges = Authenticator(reviewer, peer_certificate), Authorizer(reviewer)
+    return KubeletHandler(directory, nodes, *judges, host, figures, metrics, departures)
 
 
 def front_listener(config: Config, front: Front) -> Listener:

@@ -18,6 +18,7 @@ from vgateway.kube.user import User
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
 from vgateway.kubelet.calls import Call, KubeletCall, parse_call
+from vgateway.kubelet.departures import Departures
 from vgateway.kubelet.directory import PodDirectory, check_target, node_of
 from vgateway.kubelet.metrics import KubeletMetrics
 from vgateway.kubelet.nodefigures import NodeFigures
@@ -44,6 +45,7 @@ class KubeletHandler:
         host: Upstream,
         figures: NodeFigures,
         metrics: KubeletMetrics,
+        departures: Departures,
     ) -> None:
         self._pods = pods
         self._nodes = nodes
@@ -52,6 +54,7 @@ class KubeletHandler:
         self._host = host
         self._figures = figures
         self._metrics = metrics
+        self._departures = departures
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; ``GatewayError`` for every refusal."""
@@ -99,8 +102,12 @@ class KubeletHandler:
         try:
             twins = await self._locate(user, call, node)
             outgoing = host_request(call, twins, tuple(request.headers.items()))
-            with self._metrics.streams.labels(call.call.value).track_inprogress(), told(user, call, twins):
-                relayed = await relay(request, self._host, outgoing)
+            with (
+                self._metrics.streams.labels(call.call.value).track_inprogress(),
+                told(user, call, twins),
+                self._departures.following(twins.node) as ending,
+            ):
+                relayed = await relay(request, self._host, outgoing._replace(ending=ending))
             if isinstance(relayed, Relayed):
                 self._metrics.sent.labels(call.call.value).inc(relayed.sent)
         except GatewayError as error:
@@ -121,7 +128,7 @@ class KubeletHandler:
         host = await self._pods.host_pod(virtual)
         if host is None:
             raise GatewayError(404, f'pod "{call.target.pod.name}" does not run yet, or not any more')
-        return Twins(virtual_key(virtual), host_key(host))
+        return Twins(virtual_key(virtual), host_key(host), bound)
 
 
 def read_call(request: web.BaseRequest) -> KubeletCall:

@@ -56,10 +56,11 @@ BEARER_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """One pod on both sides."""
+    """One pod on both sides; ``node`` is the virtual node it is bound to."""
 
     virtual: VirtualKey
     host: HostKey
+    node: str = ""
 
 
 def host_request(call: KubeletCall, twins: Twins, headers: Headers) -> Outgoing:

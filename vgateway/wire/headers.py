@@ -88,3 +88,12 @@ def tunnel_protocol(upgrade: str) -> str | None:
 def switched(head: ResponseHead, asked: str) -> bool:
     """Whether the upstream agreed to exactly what the client asked for."""
     return head.status == 101 and (head.upgrade or b"").decode("latin-1").lower() == asked.lower()
+
+
+def agreed_protocol(head: ResponseHead) -> str:
+    """Return what a stream's both ends agreed to speak within SPDY or WebSocket, "" if they did not say."""
+    for line in head.lines[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() in {b"x-stream-protocol-version", b"sec-websocket-protocol"}:
+            return value.strip().decode("latin-1")
+    return ""

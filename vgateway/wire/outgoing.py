@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vgateway.errors import GatewayError
+from vgateway.wire.ending import Ending
 
 # How much of a refused answer's body is read before ``Outgoing.refusal`` is asked.
 REFUSAL_LIMIT = 64 * 1024
@@ -19,6 +20,7 @@ class Outgoing(NamedTuple):
 
     With ``refusal``, an answer that is no success (not 2xx; not 101 where an upgrade was asked for) is not relayed: its
     code and the first ``REFUSAL_LIMIT`` bytes of its body go to ``refusal``, and the relay raises what that returns.
+    ``ending`` is by what the handler may end it early.
     """
 
     method: str
@@ -27,3 +29,4 @@ class Outgoing(NamedTuple):
     endless: bool = False
     quiet: bool = False
     refusal: Callable[[int, bytes], GatewayError] | None = None
+    ending: Ending | None = None

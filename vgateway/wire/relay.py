@@ -17,8 +17,10 @@ from aiohttp.web_protocol import PayloadAccessError, RequestPayloadError
 
 from vgateway.errors import GatewayError
 from vgateway.wire.client_connection import ClientConnection, client_of, message_of
+from vgateway.wire.ending import Ending
 from vgateway.wire.exchange import Exchange, StaleConnection
-from vgateway.wire.headers import request_head, switched, switching_head, tunnel_protocol
+from vgateway.wire.farewell import farewell_of
+from vgateway.wire.headers import agreed_protocol, request_head, switched, switching_head, tunnel_protocol
 from vgateway.wire.outgoing import Outgoing
 from vgateway.wire.tunnel import Tunnel
 from vgateway.wire.upstream import Upstream, UpstreamConnection
@@ -68,6 +70,7 @@ async def relay(request: web.BaseRequest, upstream: Upstream, outgoing: Outgoing
     call.expects_continue = expects_continue
     call.endless = outgoing.endless
     call.refusal = outgoing.refusal
+    call.ending = outgoing.ending
     try:
         return await call.attempt(upstream.idle() or await upstream.connect())
     except StaleConnection:
@@ -115,6 +118,7 @@ class _Call:
         "chunked",
         "client",
         "close_client",
+        "ending",
         "endless",
         "expects_continue",
         "first",
@@ -133,6 +137,7 @@ class _Call:
         self.close_client = False
         self.expects_continue = False
         self.endless = False
+        self.ending: Ending | None = None
         self.refusal: Callable[[int, bytes], GatewayError] | None = None
 
     def repeatable(self) -> bool:
@@ -147,6 +152,8 @@ class _Call:
         exchange.refusal = self.refusal
         client.begin(connection.transport, exchange if self.endless else None)
         try:
+            if self.ending is not None:
+                self.ending.attach(exchange.fail)
             connection.write(self.first)
             if self.body is None:
                 exchange.uploaded = True
@@ -201,6 +208,8 @@ async def _relay_upgrade(
     exchange.refusal = outgoing.refusal
     client.begin(connection.transport, None)
     try:
+        if outgoing.ending is not None:
+            outgoing.ending.attach(exchange.fail)
         connection.write(head)
         await exchange.finished
         assert exchange.head is not None
@@ -228,13 +237,16 @@ async def _tunnel(
         hop = connection.pool.hop
         raise GatewayError(502, f"{hop}: connection lost while switching protocols", hop=hop)
     began = time.monotonic()
-    tunnel = Tunnel(below, above)
+    farewell = None if outgoing.ending is None else farewell_of(exchange.upgrade or "", agreed_protocol(head))
+    tunnel = Tunnel(below, above, farewell)
     connection.receiver = None
     client.response_begun = True
     below.write(switching_head(head))
     tunnel.start(client.held_bytes(), exchange.take_rest())
     client.tunnel = tunnel
     try:
+        if outgoing.ending is not None:
+            outgoing.ending.attach(tunnel.end)
         await tunnel.finished
     finally:
         if not tunnel.finished.done():

@@ -18,6 +18,7 @@ from vgateway.kube.objects import Obj
 from vgateway.kube.store import Store
 from vgateway.kubelet.authentication import Authenticator
 from vgateway.kubelet.authorization import Authorizer
+from vgateway.kubelet.departures import Departures
 from vgateway.kubelet.directory import StoreDirectory, node_of
 from vgateway.kubelet.figures import HostFigures
 from vgateway.kubelet.handler import KubeletHandler
@@ -71,7 +72,15 @@ class Gateway:
     registry: CollectorRegistry
     authority: Authority
     listener: Listener
+    nodes: Store
+    departures: Departures
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    def lose(self, node: str) -> None:
+        """Let a node leave, as the informer tells it."""
+        change = self.nodes.remove(("", node))
+        assert change is not None
+        self.departures.changed(change)
 
     async def connect(self, name: str | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a connection, with a certificate that says ``name`` if one is given."""
@@ -154,9 +163,12 @@ async def gateway(
         directory = StoreDirectory(NAMES, stored(*virtual), stored(*host), sides[0], sides[1])
         figures_api = client(host_peer, "host")
         stack.push_async_callback(figures_api.close)
+        known = nodes_of(virtual)
+        nodes = nodes or StoreNodes(Port(NAMES, ("node",)), known, Store(SERVICES), Store(SERVICES))
+        departures = Departures(nodes, grace=0.05)
         handler = KubeletHandler(
             directory,
-            nodes or StoreNodes(Port(NAMES, ("node",)), nodes_of(virtual), Store(SERVICES), Store(SERVICES)),
+            nodes,
             Authenticator(reviewer, peer_certificate),
             Authorizer(reviewer),
             upstream,
@@ -168,19 +180,21 @@ async def gateway(
                 directory.residents,
             ),
             KubeletMetrics(registry),
+            departures,
         )
         tls = TlsFiles(served.certificate, served.key, authority.certificate)
         listener = Listener("kubelet", handler, "127.0.0.1", 0, tls, drain_seconds=0)
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(listener.run())
+            running = [tasks.create_task(part.run()) for part in (listener, departures)]
             await listener.ready.wait()
-            made = Gateway(virtual_peer, host_peer, registry, authority, listener)
+            made = Gateway(virtual_peer, host_peer, registry, authority, listener, known, departures)
             try:
                 yield made
             finally:
                 for writer in made.writers:
                     writer.transport.abort()
-                running.cancel()
+                for part in running:
+                    part.cancel()
 
 
 def nodes_of(pods: Iterable[Obj]) -> Store:

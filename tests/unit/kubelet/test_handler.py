@@ -1,3 +1,5 @@
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -31,6 +33,10 @@ WEBSOCKET = (
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version: 13",
     "Sec-WebSocket-Protocol: v5.channel.k8s.io",
+)
+WEBSOCKET_AGREED = (
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
 )
 EXEC = "/exec/default/web/app?input=1&output=1&command=sh&command=-c&command=echo%20a%26b"
 AGREED = (
@@ -356,6 +362,48 @@ async def test_a_pod_whose_node_has_left_is_out_of_reach(tmp_path: Path) -> None
 
     assert (stream.code, message_of(stream)) == (404, 'node "node-1" not found')
     assert (logs.code, logs.body, served.host.asked) == (404, b'node "node-1" not found', [])
+
+
+async def test_a_stream_ends_between_two_frames_with_the_reason_when_its_node_leaves(tmp_path: Path) -> None:
+    whole, begun = b"\x82\x03\x01ab", b"\x82\x03\x01c"
+    agreed = WEBSOCKET_AGREED.encode()
+    async with gateway(tmp_path, lambda _: agreed, virtual=[WEB], host=[TWIN]) as served:
+        reader, writer = await served.connect(ADMIN)
+        writer.write(request("GET", EXEC, *WEBSOCKET))
+        assert (await read_reply(reader)).code == 101
+        writer.write(whole + begun)
+        assert await reader.readexactly(9) == (whole + begun).upper()
+        served.lose("node-1")
+        await asyncio.sleep(0.2)
+        writer.write(b"d")
+        words = await reader.read()
+
+    assert (words[:1], words[1:3], words[5:6], words[-4:]) == (b"D", b"\x82\x7e", b"\x03", b"\x88\x02\x03\xe8")
+    assert orjson.loads(words[6:-4])["message"] == 'node "node-1" has left the cluster'
+
+
+async def test_a_node_that_comes_again_at_once_keeps_its_streams(tmp_path: Path) -> None:
+    async with gateway(tmp_path, agreeing, virtual=[WEB], host=[TWIN]) as served:
+        reader, writer = await served.connect(ADMIN)
+        writer.write(request("POST", EXEC, *SPDY))
+        assert (await read_reply(reader)).code == 101
+        served.lose("node-1")
+        served.nodes.put({"metadata": {"name": "node-1"}})
+        await asyncio.sleep(0.2)
+        writer.write(b"hello")
+        assert await reader.readexactly(5) == b"HELLO"
+
+
+async def test_a_log_that_is_followed_is_cut_when_its_node_leaves(tmp_path: Path) -> None:
+    begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"
+    async with gateway(tmp_path, lambda _: begun, virtual=[WEB], host=[TWIN]) as served:
+        reader, writer = await served.connect(ADMIN)
+        writer.write(request("GET", "/containerLogs/default/web/app?follow=true"))
+        await reader.readuntil(b"hi\r\n")
+        served.lose("node-1")
+        with suppress(ConnectionError):
+            assert await reader.read() == b"", "no last chunk: the log is not whole"
+        await served.host.all_left()
 
 
 async def test_one_line_is_logged_per_stream_and_no_argument_or_token_in_it(tmp_path: Path) -> None:
