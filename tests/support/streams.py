@@ -64,16 +64,18 @@ def _message(text: str) -> str:
 
 @asynccontextmanager
 async def streams(kubectl: Kubectl) -> AsyncIterator[Streams]:
-    """Give the way of a kubeconfig's user, who has a certificate."""
+    """Give the way of a kubeconfig's user, who has a certificate or a token."""
     document = yaml.safe_load(kubectl.ok("config", "view", "--raw", "--flatten"))
     cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
     context = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]))
-    with tempfile.NamedTemporaryFile("w") as pair:
-        pair.write(_decoded(user["client-key-data"]) + _decoded(user["client-certificate-data"]))
-        pair.flush()
-        context.load_cert_chain(pair.name)
+    headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+    if not headers:
+        with tempfile.NamedTemporaryFile("w") as pair:
+            pair.write(_decoded(user["client-key-data"]) + _decoded(user["client-certificate-data"]))
+            pair.flush()
+            context.load_cert_chain(pair.name)
     connector = aiohttp.TCPConnector(ssl=context, limit=0)
-    async with aiohttp.ClientSession(connector=connector) as session:
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
         yield Streams(session, cluster["server"])
 
 
