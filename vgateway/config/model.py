@@ -61,6 +61,13 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _policies_add_up(self) -> Self:
+        if self.policies.network_policy.enabled and self.sync.to_host.network_policies.enabled:
+            why = "it and sync.toHost.networkPolicies exclude each other: policies add up, and what either allows"
+            raise wrong_at("policies.networkPolicy", f"{why} the other could not forbid")
+        return self
+
+    @model_validator(mode="after")
     def _dns_has_a_place(self) -> Self:
         if self.control_plane.coredns.embedded and self.gateway.embedded_dns is None:
             raise wrong_at("gateway.embeddedDns", "controlPlane.coredns.embedded needs it")

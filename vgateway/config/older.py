@@ -137,6 +137,9 @@ MOVES: tuple[Move, ...] = (
     Move("syncer.readinessProbe", f"{STATEFUL_SET}.probes.readinessProbe"),
     Move("syncer.serviceAnnotations", "controlPlane.service.annotations"),
     Move("syncer.kubeConfigContextName", "exportKubeConfig.context"),
+    Move("policies.networkPolicy.outgoingConnections.ipBlock", "policies.networkPolicy.workload.publicEgress"),
+    Move("policies.networkPolicy.extraControlPlaneRules", "policies.networkPolicy.controlPlane.egress"),
+    Move("policies.networkPolicy.extraWorkloadRules", "policies.networkPolicy.workload.egress"),
     Move("service", "controlPlane.service.spec"),
     Move("ingress", "controlPlane.ingress"),
 )
@@ -152,6 +155,8 @@ GONE: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "enableHA": ((False,), "say the number of replicas"),
     "headless": ((False,), "the control plane always runs beside the gateway"),
     "pro": ((True, False), "there is one edition"),
+    "policies.networkPolicy.fallbackDns": (("8.8.8.8",), "say networking.advanced.fallback"),
+    "policies.networkPolicy.outgoingConnections.platform": ((True, False), "there is no platform"),
 }
 
 # Flags of the syncer in ``syncer.extraArgs``.

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from vgateway.config.base import NotYet, Section
+from vgateway.config.isolation import NetworkPolicy
 
 
 class Policies(Section):
@@ -14,7 +15,6 @@ class Policies(Section):
     """Not supported yet."""
     limit_range: NotYet = NotYet()
     """Not supported yet."""
-    network_policy: NotYet = NotYet()
-    """Not supported yet."""
+    network_policy: NetworkPolicy = NetworkPolicy()
     central_admission: NotYet = NotYet()
     """Not supported yet."""

@@ -96,7 +96,7 @@ class Explainer:
         return virtual is not None and kind.wanted(virtual, self._view)
 
     def _answer(self, kind: Kind, key: VirtualKey) -> Obj:
-        virtual = self._view.virtual_obj(kind.resource, key)
+        virtual = self._view.tenants(kind.resource, key)
         where = self._view.names.host_key(key) if isinstance(kind, SyncedKind) else None
         host = self._view.host_obj(kind.resource, where) if where is not None else None
         work = (kind.name, key)

@@ -110,7 +110,7 @@ class Reconciler:
 
     async def tell(self, kind: Kind, key: VirtualKey, reason: str, message: str, *, warning: bool = True) -> None:
         """Write an Event on the tenant's object, if it is there."""
-        virtual = self._view.virtual_obj(kind.resource, key)
+        virtual = self._view.tenants(kind.resource, key)
         if virtual is not None:
             await self._teller.tell(kind.resource, VirtualObj(virtual), reason, message, warning=warning)
         elif warning:
@@ -131,7 +131,7 @@ class Reconciler:
         """Drop the memory of a key of which nothing is left."""
         name, key = work
         kind = self.kinds.get(name)
-        if kind is None or self._view.virtual_obj(kind.resource, key) is None:
+        if kind is None or self._view.tenants(kind.resource, key) is None:
             self.memory.forget(work)
 
     async def _are_lost(self, awaited: Sequence[Awaited]) -> bool:

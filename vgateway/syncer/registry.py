@@ -38,6 +38,7 @@ from vgateway.syncer.kinds.imported import (
     Imports,
 )
 from vgateway.syncer.kinds.ingress import IngressKind
+from vgateway.syncer.kinds.isolation import IsolationKind
 from vgateway.syncer.kinds.kubernetes import KubernetesServiceKind
 from vgateway.syncer.kinds.mapped import MAPPED_CONFIGMAPS, MAPPED_SECRETS, MappedKind, Maps
 from vgateway.syncer.kinds.metricsapi import metrics_kinds
@@ -124,6 +125,9 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
     namespaces = config.sync.to_host.namespaces
     if namespaces.enabled:
         kinds = (*kinds, HostNamespaceKind(config.gateway.namespace, namespaces.extra_labels), WorkloadAccountKind())
+    asked = config.policies.network_policy
+    if asked.enabled or "enabled" in asked.model_fields_set:
+        kinds = (*kinds, IsolationKind(asked, spread=namespaces.enabled))
     mapped = replicated(config.networking.replicate_services)
     return (*kinds, *mapped, *dns_kinds(config.control_plane.coredns), *metrics_kinds())
 

@@ -93,6 +93,10 @@ class View:
         found = self.virtual[resource].get(key.namespace, key.name)
         return None if found is None else VirtualObj(found)
 
+    def tenants(self, resource: Resource, key: VirtualKey) -> VirtualObj | None:
+        """Return the tenant's object; None also of a resource that is followed on the host alone."""
+        return self.virtual_obj(resource, key) if resource in self.virtual else None
+
     def host_obj(self, resource: Resource, key: HostKey) -> HostObj | None:
         """Return the host object among those labelled as ours, None if there is none."""
         found = self.host[resource].get(key.namespace, key.name)
