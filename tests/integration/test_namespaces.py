@@ -17,6 +17,7 @@ NAME = "spread"
 CONFIGURATION = """
 sync:
   toHost:
+    networkPolicies: {enabled: true}
     namespaces:
       enabled: true
       mappings: {byName: {"team-*": "${name}-team-*", "seat": "kube-public"}}
@@ -74,6 +75,22 @@ def test_a_deployment_with_all_it_needs_runs_in_a_namespace_of_its_own(user: Kub
     )
     assert (labels["stage"], labels["tenant"]) == ("test", "spread")
     assert "pod-security.kubernetes.io/warn" not in labels
+
+
+def test_a_policy_selects_pods_of_the_tenants_other_namespaces_by_what_only_we_label(
+    user: Kubectl, host: Kubectl
+) -> None:
+    user.ok("create", "namespace", "team-p")
+    spec = {"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"stage": "test"}}}]}]}
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "own"}, "spec": spec}
+    user.apply(with_namespace(policy, "team-p"))
+    where = ("networkpolicy", "own", "-n", f"{NAME}-team-p")
+    eventually(lambda: there(host, "networkpolicy", "own", f"{NAME}-team-p"))
+    (peer,) = host.json("get", *where)["spec"]["ingress"][0]["from"]
+    ours = host.json("get", "namespace", f"{NAME}-team-p")["metadata"]["labels"]
+    assert peer["namespaceSelector"]["matchLabels"].items() <= ours.items()
+    assert peer["podSelector"]["matchLabels"] == peer["namespaceSelector"]["matchLabels"]
+    user.ok("delete", "namespace", "team-p", "--wait=false")
 
 
 def test_a_namespace_goes_with_the_virtual_one_and_one_made_by_hand_is_made_again(user: Kubectl, host: Kubectl) -> None:

@@ -35,8 +35,8 @@ class NamespaceMappings(Section):
 class Namespaces(Switch):
     """A host namespace for each virtual one; objects keep their names there. It needs rights on the whole host.
 
-    To be decided before the virtual cluster is first used: what was made under other names is not moved. Policies,
-    accounts, real volumes and claims of devices do not go with it.
+    To be decided before the virtual cluster is first used: what was made under other names is not moved. Accounts,
+    real volumes and claims of devices do not go with it.
     """
 
     mappings: NamespaceMappings = NamespaceMappings()

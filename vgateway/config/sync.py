@@ -10,7 +10,6 @@ from vgateway.config.tohost import ToHost
 
 # What speaks of one host namespace, or of names that the host gives in each of its own.
 NOT_SPREAD = (
-    "network_policies",
     "service_accounts",
     "persistent_volumes",
     "volume_snapshot_contents",

@@ -1,8 +1,9 @@
 """NetworkPolicies: the host's network enforces on the tenant's pods what the tenant says of them.
 
 All pods of a tenant share one host namespace. So a policy selects pods of its own namespace by their marks, and
-what a peer says of namespaces is said of the labels that pods carry of theirs. No policy reaches another tenant's
-pods, neither to allow nor to deny.
+what a peer says of namespaces is said of the labels that pods carry of theirs. No policy selects another tenant's
+pods, neither to restrict them nor as peers; a rule without peers is about everybody, also of other tenants. Where
+namespaces have host ones of their own, the same is said of pods in all that are the tenant's.
 
 Policies that let a pod ask the cluster's DNS name port 53 and mostly pods labelled ``kube-dns``. The tenant's DNS
 listens on another port behind its Service, and policies are about pods: so such a rule is also one for those.
@@ -15,7 +16,7 @@ from vgateway.dns.manifests import APP, NAMESPACE, SELECTED
 from vgateway.dns.values import PORT
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostObj, Obj, VirtualObj
-from vgateway.kube.ownership import NAMESPACE_LABEL
+from vgateway.kube.ownership import MANAGED_BY, NAMESPACE_LABEL
 from vgateway.syncer.kind import SyncedKind
 from vgateway.syncer.kinds.pod.scheduling import (
     confined,
@@ -68,8 +69,8 @@ def _means_dns(peer: Mapping[str, Any], namespace: str) -> bool:
 
 
 def _dns_rule(protocols: Iterable[str], names: Names) -> Obj:
-    pods = _within({"matchLabels": SELECTED}, NAMESPACE, names)
-    return {"to": [{"podSelector": pods}], "ports": [{"protocol": one, "port": PORT} for one in protocols]}
+    pods = {"podSelector": _within({"matchLabels": SELECTED}, NAMESPACE, names), **_anywhere(names)}
+    return {"to": [pods], "ports": [{"protocol": one, "port": PORT} for one in protocols]}
 
 
 def _rule(rule: Mapping[str, Any], peers: str, namespace: str, names: Names) -> Obj:
@@ -87,7 +88,12 @@ def _peer(peer: Mapping[str, Any], namespace: str, names: Names) -> Obj:
     if namespaces is None:
         return left | {"podSelector": _within(pods, namespace, names)}
     where = namespace_requirements(namespaces, names)
-    return left | {"podSelector": confined(host_requirements(pods, names), where, names)}
+    return left | {"podSelector": confined(host_requirements(pods, names), where, names), **_anywhere(names)}
+
+
+def _anywhere(names: Names) -> Obj:
+    """Return what a peer says of the host's namespaces when it is about more than the policy's own."""
+    return {"namespaceSelector": {"matchLabels": {MANAGED_BY: names.cluster_marker}}} if names.spread else {}
 
 
 def _within(selector: Mapping[str, Any], namespace: str, names: Names) -> Obj:

@@ -183,6 +183,6 @@ def test_lines_that_make_no_sense_are_refused(namespaces: Obj, says: str) -> Non
 
 
 def test_what_does_not_go_with_it_is_refused() -> None:
-    both = {"namespaces": {"enabled": True}, "networkPolicies": {"enabled": True}}
+    both = {"namespaces": {"enabled": True}, "serviceAccounts": {"enabled": True}}
     (found,) = problems_of(document(sync={"toHost": both}))
-    assert found.startswith("sync: toHost.networkPolicies does not go with toHost.namespaces")
+    assert found.startswith("sync: toHost.serviceAccounts does not go with toHost.namespaces")

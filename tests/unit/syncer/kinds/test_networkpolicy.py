@@ -1,10 +1,12 @@
 """NetworkPolicies on the host select the tenant's pods and nobody else's."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.unit.syncer.world import NAMES, World, host_of
+from vgateway.kube.namespaces import Namespaces
 from vgateway.kube.objects import Obj, VirtualKey
 from vgateway.syncer.kinds.networkpolicy import NetworkPolicyKind, host_policy
 from vgateway.syncer.metadata import host_label_key, namespace_label_key
@@ -57,6 +59,32 @@ def test_a_peer_is_confined_to_the_tenant(direction: str, peers: str, peer: Obj,
     spec = {"podSelector": {}, direction: [{peers: [peer], "ports": ports}]}
     (rule,) = host_policy(spec, "default", NAMES)[direction]
     assert rule == {peers: [expected], "ports": ports}
+
+
+SPREAD = replace(NAMES, spread=Namespaces())
+OURS = {"matchLabels": {"vcluster.loft.sh/managed-by": SPREAD.cluster_marker}}
+
+
+@pytest.mark.parametrize(
+    ("peer", "where"),
+    [
+        pytest.param({"podSelector": {}}, None, id="its-own-namespace-is-the-hosts-too"),
+        pytest.param({"namespaceSelector": {}}, OURS, id="all-that-are-the-tenants"),
+        pytest.param(
+            {"namespaceSelector": {"matchLabels": {"env": "prod"}}, "podSelector": {}}, OURS, id="chosen-ones"
+        ),
+        pytest.param({"ipBlock": {"cidr": "192.0.2.0/24"}}, None, id="addresses"),
+    ],
+)
+def test_peers_elsewhere_are_in_the_tenants_own_host_namespaces(peer: Obj, where: Obj | None) -> None:
+    (rule,) = host_policy({"podSelector": {}, "ingress": [{"from": [peer]}]}, "default", SPREAD)["ingress"]
+    assert rule["from"][0].get("namespaceSelector") == where
+
+
+def test_the_dns_is_in_another_host_namespace_there() -> None:
+    egress = [{"ports": [{"protocol": "UDP", "port": 53}]}]
+    _, dns = host_policy({"podSelector": {}, "egress": egress}, "default", SPREAD)["egress"]
+    assert dns["to"][0]["namespaceSelector"] == OURS
 
 
 @pytest.mark.parametrize(
