@@ -117,7 +117,15 @@ SYNCING = (
     Figure("sync.churn.tasks", "", "… tasks gained since the first wave", 0, at_most(5), asked=True),
     Figure("sync.churn.open_files", "", "… open files gained since the first wave", 0, at_most(20), asked=True),
 )
-FIGURES = (*RELAYING, *SYNCING)
+STREAMING = (
+    Figure("stream.exec.first_byte_ms", "ms", "exec in a real pod: to the first byte of output", 1),
+    Figure("stream.exec.added_ms", "ms", "… more than direct, in the same round", 1, at_most(15)),
+    Figure("stream.logs.first_byte_ms", "ms", "logs of a real pod: to the first byte", 1),
+    Figure("stream.logs.added_ms", "ms", "… more than direct, in the same round", 1, at_most(15)),
+    Figure("stream.exec.cpu_ms", "ms", "CPU per exec, 200 open at once: front and kubelet, opened to ended", 2),
+    Figure("stream.exec.kib", "KiB", "… memory of each while it is open", 0),
+)
+FIGURES = (*RELAYING, *STREAMING, *SYNCING)
 """Every figure is measured with TLS on both legs."""
 
 

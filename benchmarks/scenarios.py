@@ -12,6 +12,7 @@ from benchmarks.contenders import Contender
 from benchmarks.figures import DIRECT, Samples
 from benchmarks.nginx import static_upstream
 from benchmarks.place import LIST, SMALL
+from benchmarks.podstreams import POD_STREAMS
 from benchmarks.processes import BenchmarkError, all_cpu_seconds, cpu_seconds, resident_kib
 from benchmarks.run import Run, Scenario
 from benchmarks.syncing.scenarios import SYNCING
@@ -145,5 +146,6 @@ SCENARIOS = (
         _tunnels,
     ),
     Scenario("idle watches", ("watch.idle.kib",), _watches),
+    POD_STREAMS,
     *SYNCING,
 )

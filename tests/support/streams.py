@@ -64,7 +64,7 @@ def _message(text: str) -> str:
 
 @asynccontextmanager
 async def streams(kubectl: Kubectl) -> AsyncIterator[Streams]:
-    """Give the way of a kubeconfig's user, who has a certificate or a token."""
+    """Give the way of a kubeconfig's user, who has a certificate or a token; a request has a connection of its own."""
     document = yaml.safe_load(kubectl.ok("config", "view", "--raw", "--flatten"))
     cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
     context = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]))
@@ -74,7 +74,7 @@ async def streams(kubectl: Kubectl) -> AsyncIterator[Streams]:
             pair.write(_decoded(user["client-key-data"]) + _decoded(user["client-certificate-data"]))
             pair.flush()
             context.load_cert_chain(pair.name)
-    connector = aiohttp.TCPConnector(ssl=context, limit=0)
+    connector = aiohttp.TCPConnector(ssl=context, limit=0, force_close=True)
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
         yield Streams(session, cluster["server"])
 
