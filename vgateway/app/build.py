@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import os
+import socket
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, CollectorRegistry, Gauge, ProcessCollector
 
 from vgateway.app.dns import CurrentDns, DnsFiles, dns_value, dns_work
+from vgateway.app.leader import Leader
 from vgateway.app.notices import Notices
 from vgateway.app.operations import Explain, OperationsServer
 from vgateway.app.reload import ConfigWatcher
@@ -21,6 +24,7 @@ from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import Credentials, from_files, from_pod
+from vgateway.kube.election import Election, Terms
 from vgateway.kube.kubeconfig import from_kubeconfig
 from vgateway.kube.metrics import KubeMetrics
 from vgateway.kube.names import Names
@@ -118,24 +122,34 @@ def build(config: Config, path: Path) -> Process:
     if config.control_plane.coredns.embedded and gateway.embedded_dns is not None:
         followed = syncer.caches.followed[Side.VIRTUAL, NODES]
         followers.append(DnsFiles(gateway.embedded_dns, gateway.address, dns, followed, syncer.view))
-    supervisor = supervise(config, registry, logins(virtual, host), listeners, syncer, [*versions, *followers])
+    syncing = syncing_of(config, syncer, host_api, registry)
+    parts = Parts(logins(virtual, host), listeners, syncer, syncing, [*versions, *followers])
+    supervisor = supervise(config, registry, parts)
     return Process(supervisor, (virtual_api, host_api, *transports), (plain, front_proxy, streams))
 
 
-def supervise(
-    config: Config,
-    registry: CollectorRegistry,
-    logged_in: Sequence[Runnable],
-    listeners: Sequence[Runnable],
-    syncer: Syncer,
-    versions: Sequence[Runnable],
-) -> Supervisor:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs; ``followers`` need nothing but the caches, and nothing of the rest goes before them."""
+
+    logged_in: Sequence[Runnable]
+    listeners: Sequence[Runnable]
+    syncer: Syncer
+    syncing: Runnable
+    followers: Sequence[Runnable]
+
+
+def supervise(config: Config, registry: CollectorRegistry, parts: Parts) -> Supervisor:
     """Put the parts in order: tenants reach their API server even while the host's is down."""
-    front, *others = listeners
-    caches, controllers = syncer.runnables
-    groups: list[Sequence[Runnable]] = [[*logged_in, front], caches, versions, [*others, *controllers]]
+    front, *others = parts.listeners
+    groups: list[Sequence[Runnable]] = [
+        [*parts.logged_in, front],
+        parts.syncer.caches.runnables(),
+        parts.followers,
+        [*others, parts.syncing],
+    ]
     place = config.gateway.operations
-    asked = (explainer(syncer), config.gateway.tls.key)
+    asked = (explainer(parts.syncer), config.gateway.tls.key)
     operations = OperationsServer(place.address, place.port, registry, lambda: supervisor.not_ready(), asked)
     supervisor = Supervisor(groups, [operations])
     return supervisor
@@ -146,6 +160,33 @@ def apply_live(dns: CurrentDns, syncer: Syncer, config: Config) -> None:
     value = dns_value(config)
     syncer.wiring.change(with_replication(syncer.kinds, config.networking.replicate_services))
     dns.change(value)
+
+
+def syncing_of(config: Config, syncer: Syncer, host: ApiClient, registry: CollectorRegistry) -> Runnable:
+    """Return what syncs: the controller itself, or with several replicas whoever of them leads."""
+    chosen = config.control_plane.stateful_set.high_availability
+    if chosen.replicas == 1:
+        return syncer.controller
+    terms = Terms(chosen.lease_duration, chosen.renew_deadline, chosen.retry_period)
+    identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    election = Election(config.gateway.namespace, f"vgateway-{config.gateway.name}", identity, terms)
+    syncer.wiring.stand_by()
+    return Leader(election, host, Led(syncer), registry)
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """Syncing as what only a leader does."""
+
+    syncer: Syncer
+
+    async def run(self) -> None:
+        """Look at everything, then at what changes, until cancelled."""
+        self.syncer.wiring.start_over()
+        try:
+            await self.syncer.controller.run()
+        finally:
+            self.syncer.wiring.stand_by()
 
 
 def look_again(syncer: Syncer, works: Sequence[Work]) -> None:

@@ -5,14 +5,18 @@ from typing import Any
 
 from vgateway.app import notices
 from vgateway.config.model import Config
+from vgateway.kube.election import LEASES
 from vgateway.kubelet.rights import NODE_RULES, NODE_USAGE_RULES, STREAM_RULES, USAGE_RULES
 from vgateway.syncer.kind import Kind
 from vgateway.syncer.rights import host_cluster_rules, host_role_rules, is_spread
 
+ELECTION_RULES = [{"apiGroups": [LEASES.group], "resources": [LEASES.plural], "verbs": ["get", "create", "update"]}]
 
-def role_rules(kinds: Sequence[Kind]) -> list[dict[str, Any]]:
+
+def role_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the one namespaced Role."""
-    return [*host_role_rules(kinds), *STREAM_RULES, *USAGE_RULES, *notices.RULES]
+    election = ELECTION_RULES if config.control_plane.stateful_set.high_availability.replicas > 1 else ()
+    return [*host_role_rules(kinds), *STREAM_RULES, *USAGE_RULES, *notices.RULES, *election]
 
 
 def cluster_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:

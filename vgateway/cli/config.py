@@ -90,7 +90,7 @@ def rights(config: Config, account: str) -> list[dict[str, Any]]:
     kinds, gateway = kinds_for(config), config.gateway
     subject = {"kind": "ServiceAccount", "name": account, "namespace": gateway.namespace}
     own = {"name": f"vc-{gateway.name}", "namespace": gateway.namespace}
-    found = _bound("Role", own, role_rules(kinds), subject)
+    found = _bound("Role", own, role_rules(config, kinds), subject)
     name = Names(gateway.name, gateway.namespace).cluster_name("gateway")
     for namespace, rules in host_place_rules(kinds).items():
         found += _bound("Role", {"name": name, "namespace": namespace}, rules, subject)

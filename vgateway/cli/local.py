@@ -143,7 +143,7 @@ def host_rights(chosen: Mapping[str, Any]) -> Rights:
     """Return what a gateway of this configuration needs on the host. Raises ConfigError for what is not done yet."""
     config = config_of(chosen)
     kinds = kinds_for(config)
-    return Rights(role_rules(kinds), cluster_rules(config, kinds), host_place_rules(kinds))
+    return Rights(role_rules(config, kinds), cluster_rules(config, kinds), host_place_rules(kinds))
 
 
 def _check_kinds(path: Path, chosen: Mapping[str, Any]) -> None:

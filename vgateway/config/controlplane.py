@@ -1,5 +1,6 @@
 """``controlPlane``: the gateway's own listeners, and the virtual cluster's DNS."""
 
+from vgateway.config.availability import StatefulSet
 from vgateway.config.base import Port, Section
 from vgateway.config.coredns import Coredns
 
@@ -44,4 +45,5 @@ class ControlPlane(Section):
     proxy: Proxy = Proxy()
     kubelet: Kubelet = Kubelet()
     coredns: Coredns = Coredns()
+    stateful_set: StatefulSet = StatefulSet()
     advanced: Advanced = Advanced()

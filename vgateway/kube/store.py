@@ -143,6 +143,11 @@ class Store:
         for raw in list(self._raw.values()):
             yield orjson.loads(raw)
 
+    def as_news(self) -> Iterator[Change]:
+        """Yield what is here as if it had just come."""
+        for key, raw in list(self._raw.items()):
+            yield Change(key, None, raw)
+
     def add_index(self, name: str, by: IndexBy) -> None:
         """Declare a look-up by derived values; objects that are here already are taken in."""
         index = self._indexes[name] = Index(by)

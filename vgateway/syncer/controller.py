@@ -49,10 +49,23 @@ class Controller:
         self._woken = asyncio.Event()
         self._since: dict[Work, float] = {}
         self._silent_until = 0.0
+        self._asleep = False
         metrics.watch(lambda: len(self.queue), lambda: self.queue.taken, lambda: self.pace.limit, self.oldest)
+
+    def sleep(self) -> None:
+        """Forget what waits and take no more hints until ``awake``: another process does the work."""
+        self._asleep = True
+        self._since.clear()
+        self.queue = WorkQueue(BACKOFF, namespace_of)
+
+    def awake(self) -> None:
+        """Take hints again; whoever calls this sees to it that every key is looked at."""
+        self._asleep = False
 
     def wake(self, work: Work, rank: Rank = Rank.ASKED) -> None:
         """Have a key looked at."""
+        if self._asleep:
+            return
         now = _now()
         self._since.setdefault(work, now)
         self.queue.add(work, now, rank=rank)

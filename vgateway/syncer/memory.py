@@ -93,6 +93,11 @@ class Memory:
         """Drop what both sides agreed on: the object is gone."""
         self._seen.pop(work, None)
 
+    def clear(self) -> None:
+        """Forget everything: somebody else has written since."""
+        self._seen.clear()
+        self._awaited.clear()
+
     def keep(self, kinds: Collection[str]) -> None:
         """Drop what is known of the keys of all other kinds."""
         for work in [one for one in {*self._seen, *self._awaited} if one[0] not in kinds]:

@@ -37,7 +37,7 @@ class Wiring:
         self._reconciler = reconciler
         self._controller = controller
         self._explainer = explainer
-        self._wakers: list[Waker] = []
+        self._wakers: list[tuple[Informer, Waker]] = []
         fresh = caches.take(self.kinds)
         for side, resource, informer in caches.by_side():
             self._subscribe(informer, side, resource)
@@ -57,8 +57,8 @@ class Wiring:
         known = set(self.kinds)
         self.kinds = tuple(kinds)
         fresh = self._caches.take(self.kinds)
-        self._wakers = [one for one in self._wakers if one.place is None or self._is_followed(one, fresh)]
-        for waker in self._wakers:
+        self._wakers = [one for one in self._wakers if one[1].place is None or self._is_followed(one[1], fresh)]
+        for _, waker in self._wakers:
             waker.wakes = wakes_of(self.kinds, waker.side, waker.resource, waker.place)
         self._follow(fresh)
         self._reconciler.take(self.kinds)
@@ -66,6 +66,19 @@ class Wiring:
         for kind in self.kinds:
             if kind not in known:
                 self._wake_all(kind)
+
+    def stand_by(self) -> None:
+        """Let another process do the work; the caches stay."""
+        self._controller.sleep()
+        self._reconciler.memory.clear()
+
+    def start_over(self) -> None:
+        """Look at everything there is, as a process that has just started."""
+        self.stand_by()
+        self._controller.awake()
+        for informer, waker in self._wakers:
+            for change in informer.store.as_news():
+                waker(change)
 
     def _is_followed(self, waker: Waker, fresh: Sequence[At]) -> bool:
         return waker.place is not None and (waker.resource, waker.place) in self._caches.places.informers.keys() - fresh
@@ -80,7 +93,7 @@ class Wiring:
         wakes = wakes_of(self.kinds, side, resource, place)
         wake = self._controller.wake
         waker = Waker(side, resource, wakes, self._view, self._reconciler.memory, wake, place)
-        self._wakers.append(waker)
+        self._wakers.append((informer, waker))
         informer.subscribe(waker)
 
     def _look_again(self, side: Side, resource: Resource) -> None:
