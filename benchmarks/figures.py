@@ -125,7 +125,22 @@ STREAMING = (
     Figure("stream.exec.cpu_ms", "ms", "CPU per exec, 200 open at once: front and kubelet, opened to ended", 2),
     Figure("stream.exec.kib", "KiB", "… memory of each while it is open", 0),
 )
-FIGURES = (*RELAYING, *STREAMING, *SYNCING)
+
+
+def _of_services(row: str, encoding: str) -> tuple[Figure, ...]:
+    """Return the figures of Services in one encoding; the direct ones come past the front."""
+    return (
+        Figure(f"{row}.alone_p50_ms", "ms", f"a Service created in {encoding}, one after the other: p50", 1),
+        Figure(f"{row}.p50_ms", "ms", "… 1,000 at once: p50", 0),
+        Figure(f"{row}.p99_ms", "ms", "… p99", 0),
+        Figure(f"{row}.agreed_s", "s", "… until both sides have the same addresses", 1),
+        Figure(f"{row}.cpu_ms", "ms", "… CPU of the gateway per Service, the syncer's part included", 2),
+        Figure(f"{row}.made_anew", "", "… Services that became other objects for their address", 0, at_most(0)),
+    )
+
+
+SERVICES = (*_of_services("service.json", "JSON"), *_of_services("service.protobuf", "protobuf"))
+FIGURES = (*RELAYING, *STREAMING, *SYNCING, *SERVICES)
 """Every figure is measured with TLS on both legs."""
 
 

@@ -34,9 +34,11 @@ class Side:
         """Close the connections."""
         await self._transport.close()
 
-    async def ask(self, method: str, path: str, body: bytes | None = None, *, unless: int = 0) -> Answer:
+    async def ask(
+        self, method: str, path: str, body: bytes | None = None, *, unless: int = 0, encoding: str = JSON
+    ) -> Answer:
         """Make a call that must succeed, or be refused with the code ``unless``."""
-        answer = await self._transport.send(method, path, JSON if body else "", body)
+        answer = await self._transport.send(method, path, encoding if body else "", body)
         if answer.code >= 300 and answer.code != unless:
             said = answer.body[:300].decode(errors="replace")
             raise BenchmarkError(f"{self.name}: {method} {path}: {answer.code} {said}")

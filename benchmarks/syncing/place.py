@@ -50,6 +50,11 @@ class Gateway:
         lines = self._get("/metrics").splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition(" ")[0].partition("{")[0] == name)
 
+    def labelled(self, series: str) -> float:
+        """Return the value of one series, written as the page has it; 0 while there is none."""
+        lines = self._get("/metrics").splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{series} ")), 0.0)
+
     def is_ready(self) -> bool:
         """Say whether it says that it is ready."""
         try:
@@ -90,6 +95,12 @@ class Bench:
     async def virtual(self, name: str) -> AsyncIterator[Side]:
         """Be a tenant's administrator around the body; past the gateway's front, which is measured elsewhere."""
         async with _side(name, Path(self.clusters.local("kubeconfig", name, "--direct"))) as side:
+            yield side
+
+    @contextlib.asynccontextmanager
+    async def front(self, name: str) -> AsyncIterator[Side]:
+        """Be the same administrator, through the gateway's front."""
+        async with _side(f"{name} through the front", Path(self.clusters.local("kubeconfig", name))) as side:
             yield side
 
     def host_namespace(self, name: str) -> str:

@@ -13,6 +13,7 @@ from benchmarks.syncing.many import MANY, many
 from benchmarks.syncing.objects import Load
 from benchmarks.syncing.observer import Side
 from benchmarks.syncing.place import CLUSTER, Bench, bench_clusters
+from benchmarks.syncing.services import services
 from benchmarks.syncing.waves import Wave, clear, direct_wave, synced_wave
 from vgateway.local.progress import Step
 
@@ -153,6 +154,7 @@ def _named(*rows: str) -> tuple[str, ...]:
 
 SYNCING = (
     Scenario("pods through the syncer", _named("sync", *LOADS), _with_clusters((CLUSTER,), _loads)),
+    Scenario("Services", _named("service.json", "service.protobuf"), _with_clusters((CLUSTER,), services)),
     Scenario("many virtual clusters", _named("sync.many"), _with_clusters(MANY, many)),
     Scenario("churn", _named("sync.churn"), _with_clusters((CLUSTER,), churn)),
 )
