@@ -6,8 +6,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vgateway.config.older import FLAGS, GONE, IMPLIED, ISOLATION, MOVES, Move
+from vgateway.config.vocabulary import EMPTY, NOT_YET, is_idle
 
-_NOTHING = object()
+NOTHING = object()
+
+
+def without_idle(document: dict[str, Any]) -> dict[str, Any]:
+    """Take out of a document what nothing of ours answers to, where it asks for nothing; return the document."""
+    for path in sorted(NOT_YET | EMPTY):
+        value = take(document, path)
+        if value is not NOTHING and not is_idle(value):
+            put_back(document, path, value)
+    return document
+
+
+def put_back(document: dict[str, Any], path: str, value: Any) -> None:
+    """Put back what was taken."""
+    *parents, last = path.split(".")
+    for step in parents:
+        document = document.setdefault(step, {})
+    document[last] = value
 
 
 @dataclass(slots=True)
@@ -34,15 +52,15 @@ def convert(document: Mapping[str, Any]) -> Converted:
     _isolation(done)
     _flags(done)
     for move in MOVES:
-        value = _take(done.document, move.old)
-        if value is not _NOTHING:
+        value = take(done.document, move.old)
+        if value is not NOTHING:
             _put(done, move, move.old, value)
     return done
 
 
 def _drop(done: Converted, path: str, harmless: tuple[Any, ...], why: str) -> None:
-    value = _take(done.document, path)
-    if value is _NOTHING:
+    value = take(done.document, path)
+    if value is NOTHING:
         return
     if value in harmless:
         done.dropped.append(f"{path}: left out: {why}")
@@ -52,8 +70,8 @@ def _drop(done: Converted, path: str, harmless: tuple[Any, ...], why: str) -> No
 
 def _isolation(done: Converted) -> None:
     """Spell out what ``isolation.enabled`` turned on by itself; without it, its section said nothing."""
-    section = _take(done.document, "isolation")
-    if section is _NOTHING:
+    section = take(done.document, "isolation")
+    if section is NOTHING:
         return
     if not isinstance(section, dict):
         done.problems.append("isolation: a mapping is expected")
@@ -78,8 +96,8 @@ def _isolated(section: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _flags(done: Converted) -> None:
-    given = _take(done.document, "syncer.extraArgs")
-    for position, flag in enumerate([] if given is _NOTHING else given or []):
+    given = take(done.document, "syncer.extraArgs")
+    for position, flag in enumerate([] if given is NOTHING else given or []):
         name, equals, value = str(flag).partition("=")
         spelled, move = f"syncer.extraArgs[{position}]", FLAGS.get(name)
         if move is None:
@@ -124,17 +142,17 @@ def _merge(section: dict[str, Any], key: str, value: Any) -> bool:
     return bool(have == value)
 
 
-def _take(document: dict[str, Any], path: str) -> Any:
-    """Remove and return what is at a path, and the sections that are empty without it."""
+def take(document: dict[str, Any], path: str) -> Any:
+    """Remove and return what is at a path, and the sections that are empty without it; NOTHING if there is nothing."""
     step, _, rest = path.partition(".")
     if step not in document:
-        return _NOTHING
+        return NOTHING
     if not rest:
         return document.pop(step)
     inner = document[step]
     if not isinstance(inner, dict):
-        return _NOTHING
-    found = _take(inner, rest)
-    if found is not _NOTHING and not inner:
+        return NOTHING
+    found = take(inner, rest)
+    if found is not NOTHING and not inner:
         del document[step]
     return found

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from vgateway.config.base import ELSEWHERE, NOT_YET
-from vgateway.config.convert import Converted, convert
+from vgateway.config.convert import Converted, convert, without_idle
 from vgateway.config.model import Config
 from vgateway.config.vocabulary import about_unknown
 from vgateway.errors import ConfigError
@@ -59,7 +59,7 @@ def _checked(document: Any) -> tuple[Config | None, list[str]]:
         return None, ["a mapping is expected at the top"]
     converted = convert(document)
     try:
-        config = Config.model_validate(converted.document)
+        config = Config.model_validate(without_idle(converted.document))
     except ValidationError as error:
         wrong = [_problem(one, converted) for one in error.errors(include_url=False)]
         return None, converted.problems + wrong

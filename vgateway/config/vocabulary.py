@@ -1,6 +1,7 @@
 """What vcluster.yaml knows and we do not: told apart from a typing error, and never ignored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 NOT_YET = frozenset(
     {
@@ -61,6 +62,17 @@ NOT_YET = frozenset(
         "networking.serviceCIDR",
     }
 )
+
+
+# What else the chart spells out where nothing is wanted of it.
+EMPTY = frozenset({"policies.podSecurityStandard", "policies.centralAdmission"})
+
+
+def is_idle(value: Any) -> bool:
+    """Say whether a section of the chart's default values asks for nothing: it is empty, or turned off."""
+    if isinstance(value, Mapping):
+        return value.get("enabled") in (False, "false") or all(is_idle(inner) for inner in value.values())
+    return value in (None, False, "", 0) or value == []
 
 
 def about_unknown(path: Sequence[str]) -> str:
