@@ -1,7 +1,11 @@
 """Ingresses and NetworkPolicies of a tenant, as the host's controllers find them."""
 
+import socket
+import ssl
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,11 @@ import pytest
 
 from tests.integration.conftest import with_namespace
 from tests.support.clusters import Clusters
+from tests.support.contour import ADDRESS, contour
 from tests.support.eventually import eventually
 from tests.support.kubectl import Kubectl
+from tests.support.manifests import container, deployment
+from vgateway.local.pki import Authority, Identity
 
 pytestmark = pytest.mark.cluster
 
@@ -96,6 +103,65 @@ def test_an_ingress_reaches_the_host_with_its_certificate_and_gets_its_address_b
 
     networked.ok("delete", "ingress", "shop", "-n", place)
     eventually(lambda: copies(host, "ingresses,secrets", place), lambda found: not found)
+
+
+def serving(name: str) -> dict[str, Any]:
+    """Return a web server that answers with its pod's name."""
+    script = "mkdir /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w"
+    return deployment(name, 1, container(script=script))
+
+
+def certificate(pki: Path, host_name: str) -> tuple[dict[str, Any], ssl.SSLContext]:
+    """Return a Secret with a certificate for a host, and what a client needs to find it good."""
+    authority = Authority(pki).ensure("shop-ca")
+    pair = authority.issue(host_name, Identity(host_name, hosts=(host_name,)))
+    data = {"tls.crt": pair.certificate.read_text(), "tls.key": pair.key.read_text()}
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": {"name": "cert"}}
+    return {**secret, "stringData": data}, ssl.create_default_context(cafile=str(authority.files.certificate))
+
+
+def fetched(port: int, host_name: str, trust: ssl.SSLContext | None = None) -> tuple[int, str]:
+    """Return the status and body of ``/`` of a host that is served at a port of loopback; (0, why) without one."""
+    client = HTTPConnection(host_name, timeout=20)
+    try:
+        with closing(client), socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+            client.sock = trust.wrap_socket(plain, server_hostname=host_name) if trust else plain
+            client.request("GET", "/")
+            answer = client.getresponse()
+            return answer.status, answer.read().decode().strip()
+    except (OSError, HTTPException) as error:
+        return 0, repr(error)
+
+
+def test_a_real_controller_of_the_hosts_serves_a_tenants_ingress_with_its_certificate(
+    networked: Kubectl, host: Kubectl, place: str, shown_class: str, tmp_path: Path
+) -> None:
+    secret, trust = certificate(tmp_path, "shop.example.com")
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
+    }
+    with contour(host, shown_class, tmp_path) as controller:
+        shop = ingress(shown_class)
+        shop["metadata"]["annotations"] = {"ingress.kubernetes.io/force-ssl-redirect": "true"}
+        for one in (secret, service, serving("web"), shop):
+            networked.apply(with_namespace(one, place))
+        networked.ok("rollout", "status", "-n", place, "deployment/web", "--timeout=180s")
+        pod = networked.json("get", "pods", "-n", place)["items"][0]["metadata"]["name"]
+
+        eventually(lambda: fetched(controller.https, "shop.example.com", trust), lambda got: got == (200, pod))
+        assert fetched(controller.http, "shop.example.com")[0] == 301
+        eventually(
+            lambda: networked.ok("get", "ingress", "shop", "-n", place, "--no-headers"), lambda said: ADDRESS in said
+        )
+
+        renewed, trust = certificate(tmp_path / "renewed", "shop.example.com")
+        networked.apply(with_namespace(renewed, place))
+        eventually(lambda: fetched(controller.https, "shop.example.com", trust), lambda got: got == (200, pod))
+        networked.ok("delete", "ingress", "shop", "-n", place)
+        eventually(lambda: fetched(controller.http, "shop.example.com")[0], lambda status: status in (0, 404))
 
 
 def test_an_ingress_of_a_class_that_the_tenant_is_not_shown_stays_and_says_why(
