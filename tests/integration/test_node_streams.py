@@ -1,9 +1,12 @@
 """Streams and nodes: a node's kubelet has the pods of that node only, and streams end when their node leaves."""
 
+import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import orjson
 import pytest
@@ -50,10 +53,16 @@ def ghost(host: Kubectl, node: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def parted(clusters: Clusters, node: str, ghost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of that tenant's configuration."""
+    file = tmp_path_factory.mktemp("config") / "parted.yaml"
+    file.write_text(CONFIG)
+    return file
+
+
+@pytest.fixture(scope="module")
+def parted(clusters: Clusters, node: str, ghost: str, config: Path) -> Iterator[Kubectl]:
     """The kubectl of a tenant that sees both nodes."""
-    config = tmp_path_factory.mktemp("config") / "parted.yaml"
-    config.write_text(CONFIG)
     clusters.local("up", NAME, "--config", str(config))
     tenant = clusters.tenant(NAME)
     eventually(lambda: nodes(tenant), lambda seen: seen == {node, ghost})
@@ -151,6 +160,25 @@ def absent(host: Kubectl, node: str) -> Iterator[None]:
         host.apply({"apiVersion": "v1", "kind": "Node", "metadata": meta, "spec": kept["spec"]})
         host.ok("patch", "node", node, "--subresource=status", "--type=merge", "-p",
                 orjson.dumps({"status": kept["status"]}).decode())  # fmt: skip
+
+
+def test_a_gateway_that_shuts_down_says_so_to_the_commands_that_outlast_its_patience(
+    parted: Kubectl, clusters: Clusters, pod: str, config: Path
+) -> None:
+    cat = ("exec", "-i", "-n", pod, "shell", "--", "cat")
+    with ExitStack() as stack:
+        commands = [stack.enter_context(parted.speaking(one).started(*cat)) for one in (SPDY, WEBSOCKET)]
+        for command in commands:
+            assert command.stdin is not None
+            command.stdin.write(b"hello\n")
+            command.stdin.flush()
+            assert first_line(command) == b"hello\n"
+        os.kill(clusters.gateway_pid(NAME), signal.SIGTERM)
+        for command in commands:
+            assert command.wait(60) == 1
+            assert command.stderr is not None
+            assert command.stderr.read() == b"error: the gateway is shutting down\n"
+    clusters.local("up", NAME, "--config", str(config))
 
 
 def first_line(process: "subprocess.Popen[bytes]") -> bytes:

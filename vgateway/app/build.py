@@ -63,6 +63,8 @@ from vgateway.wire.upstream import Upstream
 
 VIRTUAL_HOP = "virtual API server"
 HOST_HOP = "host API server"
+WORDS_SECONDS = 2.0
+"""How long before the front the nodes' port ends streams: its words reach tenants through the front's tunnels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,8 +352,14 @@ def kubelet_listener(config: Config, handler: KubeletHandler, nodes: StoreNodes)
     if (key := gateway.virtual_cluster.authority_key) is not None:
         authority = AuthorityFiles(gateway.virtual_cluster.certificate_authority, key, gateway.tls.client_ca)
         tls = IssuedTls("kubelet", "vgateway-kubelet", authority, nodes.certified)
-    drain = gateway.drain_seconds
-    return Listener("kubelet", handler, kubelet.bind_address, kubelet.port, tls, drain_seconds=drain)
+    return Listener(
+        "kubelet",
+        handler,
+        kubelet.bind_address,
+        kubelet.port,
+        tls,
+        drain_seconds=max(gateway.drain_seconds - WORDS_SECONDS, 0),
+    )
 
 
 def metrics_listener(

@@ -17,7 +17,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import ERROR, PayloadAccessError, RequestHandler, RequestPayloadError
 
-from vgateway.errors import status_body
+from vgateway.errors import GatewayError, status_body
 from vgateway.wire.headers import tunnel_protocol
 from vgateway.wire.sockets import keep_alive
 
@@ -66,11 +66,11 @@ class Endless(Protocol):
         ...
 
 
-class Abortable(Protocol):
-    """What can be cut at once."""
+class Cuttable(Protocol):
+    """What can be ended before its time."""
 
-    def abort(self) -> None:
-        """Cut it."""
+    def cut(self, error: GatewayError) -> None:
+        """End it, with words for the client where it has any."""
         ...
 
 
@@ -96,7 +96,7 @@ class ClientConnection(RequestHandler):
         self._payload: StreamReader = EMPTY_PAYLOAD
         self.peer: Peer | None = None
         self.endless: Endless | None = None
-        self.tunnel: Abortable | None = None
+        self.tunnel: Cuttable | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self.http11 = True
         self.draining = False

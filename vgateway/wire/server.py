@@ -226,7 +226,7 @@ def _check_version(request: web.BaseRequest) -> None:
 
 def _cut(client: ClientConnection) -> None:
     if client.tunnel is not None:
-        client.tunnel.abort()
+        client.tunnel.cut(GatewayError(503, "the gateway is shutting down", retry_after=1))
     elif client.transport is not None:
         client.transport.abort()
 

@@ -174,6 +174,13 @@ class Tunnel:
         else:
             self.part()
 
+    def cut(self, error: GatewayError) -> None:
+        """End it, at once unless there are words: without them a clean end could pass for the stream's own."""
+        if self._farewell is None:
+            self.abort()
+        else:
+            self.end(error)
+
     def part(self) -> None:
         """Let the upstream go and say the last words; the client ends the connection when it has read them."""
         client, upstream = self.client, self.upstream
