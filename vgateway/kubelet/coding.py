@@ -32,14 +32,12 @@ class Gunzip:
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(GZIP)
-        self._begun = False
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """Give what these bytes unpack to, a piece at a time. Raises ``BrokenCoding``."""
         while data:
             if self._member.eof:
                 self._member = zlib.decompressobj(GZIP)
-            self._begun = True
             try:
                 piece = self._member.decompress(data, PIECE)
             except zlib.error as error:
@@ -49,8 +47,8 @@ class Gunzip:
                 yield piece
 
     def end(self) -> None:
-        """Take note that nothing follows. Raises ``BrokenCoding`` when something should."""
-        if self._begun and not self._member.eof:
+        """Take note that nothing follows. Raises ``BrokenCoding`` when something should; nothing at all is no gzip."""
+        if not self._member.eof:
             raise BrokenCoding("the gzip stream was cut")
 
 
