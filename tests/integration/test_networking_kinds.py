@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.conftest import with_namespace
 from tests.support.clusters import Clusters
-from tests.support.contour import ADDRESS, contour
+from tests.support.contour import ADDRESS, LISTENS_ABOVE, contour, gateway_definitions
 from tests.support.eventually import eventually
+from tests.support.gateway import free_ports
 from tests.support.kubectl import Kubectl
 from tests.support.manifests import container, deployment
 from vgateway.local.pki import Authority, Identity
@@ -23,22 +25,24 @@ pytestmark = pytest.mark.cluster
 
 NAME = "networking"
 HOST_NAMESPACE = f"vgateway-{NAME}"
-CONFIGURATION = """
-sync:
-  toHost:
-    ingresses: {enabled: true}
-    networkPolicies: {enabled: true}
-  fromHost:
-    ingressClasses: {enabled: true, selector: {matchLabels: {for: tenants}}}
-"""
+GUIDE = Path(__file__).parents[2] / "docs" / "gateway-api.md"
+
+
+def configuration() -> dict[str, Any]:
+    """Return the configuration, with what the guide to the Gateway API says."""
+    guide: dict[str, Any] = yaml.safe_load(GUIDE.read_text().split("```yaml\n")[1].split("```")[0])
+    guide["sync"]["toHost"] |= {"ingresses": {"enabled": True}, "networkPolicies": {"enabled": True}}
+    shown = {"enabled": True, "selector": {"matchLabels": {"for": "tenants"}}}
+    guide["sync"]["fromHost"] = {"ingressClasses": shown}
+    return guide
 
 
 @pytest.fixture(scope="module")
 def networked(clusters: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """The kubectl of a tenant whose Ingresses and policies reach the host."""
-    configuration: Path = tmp_path_factory.mktemp("config") / "vcluster.yaml"
-    configuration.write_text(CONFIGURATION)
-    clusters.local("up", NAME, "--config", str(configuration))
+    path: Path = tmp_path_factory.mktemp("config") / "vcluster.yaml"
+    path.write_text(yaml.safe_dump(configuration()))
+    clusters.local("up", NAME, "--config", str(path))
     yield clusters.tenant(NAME)
     clusters.local("down", NAME)
 
@@ -105,6 +109,14 @@ def test_an_ingress_reaches_the_host_with_its_certificate_and_gets_its_address_b
     eventually(lambda: copies(host, "ingresses,secrets", place), lambda found: not found)
 
 
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "web"},
+    "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
+}
+
+
 def serving(name: str) -> dict[str, Any]:
     """Return a web server that answers with its pod's name."""
     script = "mkdir /w; hostname > /w/index.html; exec httpd -f -p 8080 -h /w"
@@ -137,16 +149,10 @@ def test_a_real_controller_of_the_hosts_serves_a_tenants_ingress_with_its_certif
     networked: Kubectl, host: Kubectl, place: str, shown_class: str, tmp_path: Path
 ) -> None:
     secret, trust = certificate(tmp_path, "shop.example.com")
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "web"},
-        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]},
-    }
     with contour(host, shown_class, tmp_path) as controller:
         shop = ingress(shown_class)
         shop["metadata"]["annotations"] = {"ingress.kubernetes.io/force-ssl-redirect": "true"}
-        for one in (secret, service, serving("web"), shop):
+        for one in (secret, SERVICE, serving("web"), shop):
             networked.apply(with_namespace(one, place))
         networked.ok("rollout", "status", "-n", place, "deployment/web", "--timeout=180s")
         pod = networked.json("get", "pods", "-n", place)["items"][0]["metadata"]["name"]
@@ -162,6 +168,50 @@ def test_a_real_controller_of_the_hosts_serves_a_tenants_ingress_with_its_certif
         eventually(lambda: fetched(controller.https, "shop.example.com", trust), lambda got: got == (200, pod))
         networked.ok("delete", "ingress", "shop", "-n", place)
         eventually(lambda: fetched(controller.http, "shop.example.com")[0], lambda status: status in (0, 404))
+
+
+def gateway(port: int, gateway_class: str) -> dict[str, Any]:
+    tls = {"mode": "Terminate", "certificateRefs": [{"name": "cert"}]}
+    listener = {"name": "https", "protocol": "HTTPS", "port": port, "tls": tls, "hostname": "shop.example.com"}
+    kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "gate"}}
+    return {**kind, "spec": {"gatewayClassName": gateway_class, "listeners": [listener]}}
+
+
+def route() -> dict[str, Any]:
+    kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "shop"}}
+    rules = [{"backendRefs": [{"name": "web", "port": 80}]}]
+    return {**kind, "spec": {"parentRefs": [{"name": "gate"}], "hostnames": ["shop.example.com"], "rules": rules}}
+
+
+def accepted(user: Kubectl, place: str) -> list[tuple[str, bool]]:
+    """Return who has accepted the route, by name, as the tenant reads it."""
+    parents = user.json("get", "httproute", "shop", "-n", place).get("status", {}).get("parents", [])
+    return [
+        (one["parentRef"]["name"], any(c["type"] == "Accepted" and c["status"] == "True" for c in one["conditions"]))
+        for one in parents
+    ]
+
+
+def test_a_gateway_and_a_route_of_the_tenants_are_served_by_a_real_controller_of_the_hosts(
+    networked: Kubectl, host: Kubectl, place: str, shown_class: str, tmp_path: Path
+) -> None:
+    secret, trust = certificate(tmp_path, "shop.example.com")
+    port, gate = free_ports().front, f"{HOST_NAMESPACE}/gate-x-{place}-x-{NAME}"
+    with gateway_definitions(host), contour(host, shown_class, tmp_path, gate):
+        kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass"}
+        host.apply({**kind, "metadata": {"name": shown_class}, "spec": {"controllerName": "example.io/contour"}})
+        eventually(lambda: networked.run("get", "gateways,httproutes", "-n", place).returncode, lambda code: code == 0)
+        for one in (secret, SERVICE, serving("web"), gateway(port - LISTENS_ABOVE, shown_class), route()):
+            networked.apply(with_namespace(one, place))
+        networked.ok("rollout", "status", "-n", place, "deployment/web", "--timeout=180s")
+        pod = networked.json("get", "pods", "-n", place)["items"][0]["metadata"]["name"]
+
+        eventually(lambda: fetched(port, "shop.example.com", trust), lambda got: got == (200, pod))
+        eventually(lambda: accepted(networked, place), lambda seen: seen == [("gate", True)])
+        networked.ok("delete", "httproute", "shop", "-n", place)
+        eventually(lambda: fetched(port, "shop.example.com", trust)[0], lambda status: status != 200)
+        networked.ok("delete", "gateway", "gate", "-n", place)
+        eventually(lambda: copies(host, "gateways", place), lambda found: not found)
 
 
 def test_an_ingress_of_a_class_that_the_tenant_is_not_shown_stays_and_says_why(

