@@ -26,9 +26,3 @@ class HighAvailability(Section):
         if not self.retry_period < self.renew_deadline < self.lease_duration:
             raise ValueError("retryPeriod must be less than renewDeadline, and that less than leaseDuration")
         return self
-
-
-class StatefulSet(Section):
-    """How the control plane's pods run."""
-
-    high_availability: HighAvailability = HighAvailability()

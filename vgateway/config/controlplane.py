@@ -1,8 +1,17 @@
-"""``controlPlane``: the gateway's own listeners, and the virtual cluster's DNS."""
+"""``controlPlane``: the gateway's own listeners, the virtual cluster's DNS, and the pod that an installation makes."""
 
-from vgateway.config.availability import StatefulSet
+from pydantic import Field
+
 from vgateway.config.base import Port, Section
 from vgateway.config.coredns import Coredns
+from vgateway.config.workload import (
+    BackingStore,
+    Distro,
+    PodDisruptionBudget,
+    Service,
+    ServiceMonitor,
+    StatefulSet,
+)
 
 
 class Proxy(Section):
@@ -12,6 +21,8 @@ class Proxy(Section):
     """Address to listen on."""
     port: Port = 8443
     """TCP port of the front."""
+    extra_sans: tuple[str, ...] = Field(default=(), alias="extraSANs")
+    """More names and addresses that an installation's certificate says: those by which tenants reach it."""
 
 
 class Kubelet(Section):
@@ -37,13 +48,18 @@ class Advanced(Section):
     """What most virtual clusters leave alone."""
 
     virtual_scheduler: VirtualScheduler = VirtualScheduler()
+    pod_disruption_budget: PodDisruptionBudget = PodDisruptionBudget()
 
 
 class ControlPlane(Section):
-    """The gateway's own listeners, and what runs beside the virtual API server."""
+    """The gateway's own listeners, and what runs beside them."""
 
     proxy: Proxy = Proxy()
     kubelet: Kubelet = Kubelet()
     coredns: Coredns = Coredns()
+    distro: Distro = Distro()
+    backing_store: BackingStore = BackingStore()
     stateful_set: StatefulSet = StatefulSet()
+    service: Service = Service()
+    service_monitor: ServiceMonitor = ServiceMonitor()
     advanced: Advanced = Advanced()

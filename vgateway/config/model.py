@@ -17,17 +17,18 @@ from vgateway.config.networking import Networking
 from vgateway.config.policies import Policies
 from vgateway.config.resolving import conflicts
 from vgateway.config.sync import Sync
+from vgateway.config.workload import ExportKubeConfig
 
 
-class Config(Section):
-    """One virtual cluster's configuration."""
+class Values(Section):
+    """One virtual cluster's configuration but for the wiring of its process: what an installation is given."""
 
-    gateway: Gateway
     control_plane: ControlPlane = ControlPlane()
     networking: Networking = Networking()
     sync: Sync = Sync()
     policies: Policies = Policies()
     integrations: Integrations = Integrations()
+    export_kube_config: ExportKubeConfig = ExportKubeConfig()
     logging: Logging = Logging()
 
     @property
@@ -46,6 +47,12 @@ class Config(Section):
         if self.control_plane.advanced.virtual_scheduler.enabled and not self.sync.from_host.nodes.enabled:
             raise ValueError("controlPlane.advanced.virtualScheduler needs sync.fromHost.nodes")
         return self
+
+
+class Config(Values):
+    """One virtual cluster's configuration."""
+
+    gateway: Gateway
 
     @model_validator(mode="after")
     def _addresses_are_certified(self) -> Self:

@@ -73,6 +73,8 @@ class Networking(Section):
     advanced: AdvancedNetworking = AdvancedNetworking()
     replicate_services: ReplicateServices = ReplicateServices()
     """Services that live on both sides, by name; may be changed while the gateway runs."""
+    service_cidr: str = Field(default="", alias="serviceCIDR")
+    """The host's range of ClusterIPs, which both clusters share; an installation asks the host if it is not given."""
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Self:

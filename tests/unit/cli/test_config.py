@@ -45,8 +45,8 @@ def test_a_kind_that_is_known_and_not_done_is_a_problem_too(tmp_path: Path) -> N
 def test_the_schema_knows_every_section_and_says_what_a_value_does() -> None:
     schema = orjson.loads(CliRunner().invoke(commands, ["schema"]).stdout)
     pods = schema["$defs"]["Pods"]
-    sections = {"gateway", "controlPlane", "networking", "sync", "policies", "integrations", "logging"}
-    assert set(schema["properties"]) == sections
+    sections = {"controlPlane", "networking", "sync", "policies", "integrations", "exportKubeConfig", "logging"}
+    assert set(schema["properties"]) == {"gateway", *sections}
     assert pods["additionalProperties"] is False
     for name, section in schema["$defs"].items():
         for key, value in section.get("properties", {}).items():
