@@ -18,11 +18,24 @@ from vgateway.syncer.kind import Kind, Side
 from vgateway.syncer.memory import PATIENCE_SECONDS, Awaited, Memory, Work
 from vgateway.syncer.outcome import Verdict
 from vgateway.syncer.plan import plan
-from vgateway.syncer.steps import PatchHost, PatchVirtual, Remember, Requeue, Tell
+from vgateway.syncer.steps import (
+    CreateHost,
+    IssueTokens,
+    PatchHost,
+    PatchVirtual,
+    Remember,
+    Requeue,
+    Step,
+    Tell,
+)
 from vgateway.syncer.view import View
 from vgateway.syncer.words import host_refusal, in_virtual_words
 
 log = structlog.get_logger(__name__)
+
+MAKES = (CreateHost, PatchHost, IssueTokens)
+# Somebody who deleted the Service by mistake makes it again, and then everything is.
+ORPHANED_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,7 @@ class Reconciler:
         self._applier = applier
         self._teller = teller
         self._is_listed = is_listed
+        self._owned = False
         self.take(kinds)
 
     def take(self, kinds: Sequence[Kind]) -> None:
@@ -71,7 +85,7 @@ class Reconciler:
         self.memory.stop_waiting(work)
         again: float | None = None
         writes = 0
-        for step in list(plan(kind, key, self._view, self.memory.seen(work))):
+        for step in self._steps(kind, work):
             if not isinstance(step, Requeue | Remember):
                 self.journal.takes(work, now, step)
             match step:
@@ -92,6 +106,18 @@ class Reconciler:
                     if written is not None:
                         self.memory.wrote(work, self._view.now(), written)
         return Done(again, writes)
+
+    def _steps(self, kind: Kind, work: Work) -> list[Step]:
+        """Plan; but while the host Service is gone that owned everything there, nothing is made that would outlive us.
+
+        It goes first when an installation is removed, and what it owned is collected while we still run.
+        """
+        steps = list(plan(kind, work[1], self._view, self.memory.seen(work)))
+        if self._view.front_service() is not None:
+            self._owned = True
+        elif self._owned:
+            return [Requeue(ORPHANED_SECONDS) if isinstance(step, MAKES) else step for step in steps]
+        return steps
 
     async def _write(self, work: Work, step: Write) -> Awaited | None:
         """Apply a step; note whether a patch changed anything."""
