@@ -39,6 +39,10 @@ lock: $(INSTALLED) ## pin every dependency anew, with hashes
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --upgrade --extra dev --output-file constraints.txt pyproject.toml build.in
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --constraint constraints.txt --output-file deploy/image/requirements.txt pyproject.toml
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --constraint constraints.txt --output-file deploy/image/build-requirements.txt build.in
 
 # Debian ships Python's venv module apart.
 $(INSTALLED): pyproject.toml constraints.txt

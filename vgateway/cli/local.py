@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,10 +22,13 @@ from vgateway.local.manifests import Rights
 from vgateway.local.names import check_name
 from vgateway.local.nodes import load_archive
 from vgateway.local.paths import Paths, cache_home, state_home
+from vgateway.local.podimages import PROGRAMS as POD_PROGRAMS
+from vgateway.local.podimages import ensure_pod_images
 from vgateway.local.progress import Progress
 from vgateway.local.state import State, load_state
 from vgateway.local.status import status as status_document
 from vgateway.local.teardown import recorded_state, take_down, take_down_virtual
+from vgateway.local.toolchain import ensure_programs
 from vgateway.local.watchdog import await_end
 from vgateway.syncer.registry import kinds_for
 from vgateway.syncer.rights import host_place_rules
@@ -114,13 +118,28 @@ def kubeconfig(
 def load(archive: Annotated[Path, typer.Argument(help="An image archive, as docker save writes it.")]) -> None:
     """Put the images of an archive on every real node."""
     paths, progress = Paths(state_home(os.environ)), _progress()
-    state = _running(paths)
+    _load(paths, _running(paths), archive, progress)
+
+
+def _load(paths: Paths, state: State, archive: Path, progress: Progress) -> None:
     instance = open_instance(paths, state, {}, os.environ, progress)
     if not state.nodes:
         raise LocalError("there is no real node to load images on")
     for index in range(1, state.nodes + 1):
         with progress.step(f"loading {archive.name} on {node_name(index)}"):
             load_archive(instance.node_files(node_name(index)), archive)
+
+
+@app.command()
+def images() -> None:
+    """Put onto every real node what `vgateway create` and the chart run there: our image and the control plane's."""
+    paths, progress = Paths(state_home(os.environ)), _progress()
+    state = _running(paths)
+    cache = cache_home(os.environ)
+    programs = ensure_programs(POD_PROGRAMS, cache, progress)
+    with tempfile.TemporaryDirectory(prefix="vgateway-images-") as scratch:
+        for archive in ensure_pod_images(cache, programs, Path(scratch), progress):
+            _load(paths, state, archive, progress)
 
 
 @app.command()

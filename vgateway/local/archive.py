@@ -1,4 +1,4 @@
-"""Writes a directory as an image archive of one layer, in the form that ``docker save`` writes and containerd imports.
+"""Writes directories as an image archive, a layer each, in the form that ``docker save`` writes and containerd imports.
 
 The same files give the same bytes: entries are sorted, owned by root and dated 1970.
 """
@@ -26,8 +26,8 @@ class ImageConfig:
     user: str = ""
     working_directory: str = "/"
 
-    def document(self, diff_id: str) -> dict[str, Any]:
-        """Return the image's configuration; ``diff_id`` is the digest of its layer."""
+    def document(self, diff_ids: list[str]) -> dict[str, Any]:
+        """Return the image's configuration; ``diff_ids`` are the digests of its layers."""
         return {
             "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
             "os": "linux",
@@ -39,22 +39,24 @@ class ImageConfig:
                 "User": self.user,
                 "WorkingDir": self.working_directory,
             },
-            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "vgateway local"}],
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "vgateway local"} for _ in diff_ids],
         }
 
 
-def write_image_archive(path: Path, name: str, root: Path, config: ImageConfig) -> None:
-    """Write the files under ``root`` as the image ``name`` (registry/repository:tag); ``path`` appears whole or not."""
-    layer = _layer(root)
-    digest = hashlib.sha256(layer).hexdigest()
-    document = orjson.dumps(config.document(f"sha256:{digest}"), option=orjson.OPT_SORT_KEYS)
+def write_image_archive(path: Path, name: str, root: Path, config: ImageConfig, *above: Path) -> None:
+    """Write the files under ``root`` as the image ``name`` (registry/repository:tag); ``path`` appears whole or not.
+
+    Each directory in ``above`` becomes a further layer.
+    """
+    layers = {hashlib.sha256(layer).hexdigest(): layer for layer in map(_layer, (root, *above))}
+    document = orjson.dumps(config.document([f"sha256:{digest}" for digest in layers]), option=orjson.OPT_SORT_KEYS)
     config_name = f"{hashlib.sha256(document).hexdigest()}.json"
-    layer_name = f"{digest}/layer.tar"
-    manifest = orjson.dumps([{"Config": config_name, "RepoTags": [name], "Layers": [layer_name]}])
+    members = {f"{digest}/layer.tar": layer for digest, layer in layers.items()}
+    manifest = orjson.dumps([{"Config": config_name, "RepoTags": [name], "Layers": list(members)}])
     partial = path.with_name(f".{path.name}.partial")
     with tarfile.open(partial, "w", format=tarfile.GNU_FORMAT) as archive:
-        for member, content in ((config_name, document), (layer_name, layer), ("manifest.json", manifest)):
+        for member, content in ((config_name, document), *members.items(), ("manifest.json", manifest)):
             archive.addfile(_entry(member, len(content)), io.BytesIO(content))
     partial.rename(path)
 

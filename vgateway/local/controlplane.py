@@ -45,7 +45,7 @@ class ApiServer:
     bind: str
     advertise: str
     port: int
-    services: IPv4Network
+    services: IPv4Network | str
     own_endpoints: bool
     pki: ControlPlanePki
 

@@ -9,6 +9,7 @@ import yaml
 
 from vgateway.config.load import parse_config
 from vgateway.config.model import Config
+from vgateway.config.pods_only import said_of_pods
 from vgateway.errors import ConfigError
 from vgateway.local.addresses import API_PORT, OPERATIONS_PORT
 from vgateway.local.errors import LocalError
@@ -106,8 +107,14 @@ def check_choices(path: Path, chosen: Mapping[str, Any]) -> None:
 
 
 def config_of(chosen: Mapping[str, Any]) -> Config:
-    """Return the configuration that the choices amount to; its wiring is an example's. Raises ConfigError."""
-    return parse_config({"gateway": _EXAMPLE, **chosen})
+    """Return the configuration that the choices amount to; its wiring is an example's.
+
+    Raises ConfigError, also for what only pods have: here it would do nothing.
+    """
+    config = parse_config({"gateway": _EXAMPLE, **chosen})
+    if said := said_of_pods(config):
+        raise ConfigError(f"{said[0]}: only an installation in pods has this, leave it out for a local cluster")
+    return config
 
 
 def ensure_gateway(virtual: Virtual, chosen: dict[str, Any]) -> None:

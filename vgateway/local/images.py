@@ -61,17 +61,24 @@ def ensure_images(cache: Path, programs: Mapping[str, Path], progress: Progress)
     cannot be had.
     """
     images = (*IMAGES, coredns_image(programs["coredns"]))
-    return {image.name: _ensure(image, cache / "images", progress) for image in images}
+    return {image.name: ensure_image(image, cache, progress) for image in images}
 
 
 def coredns_image(program: Path) -> Image:
     """Return the image that holds a CoreDNS of ours and nothing else."""
+    return program_image(COREDNS, program, "coredns")
+
+
+def program_image(name: str, program: Path, place: str) -> Image:
+    """Return the image ``name`` that holds nothing but a static program, at ``place`` below the root."""
 
     def fill(root: Path, _work: Path, _progress: Progress) -> None:
-        shutil.copy(program, root / "coredns")
-        (root / "coredns").chmod(0o755)
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(program, root / place)
+        (root / place).chmod(0o755)
 
-    return Image(COREDNS, ImageConfig(entrypoint=("/coredns",), user="65532:65532"), fill, _digest(program))
+    config = ImageConfig(entrypoint=(f"/{place}",), environment=(SEARCH_PATH,), user="65532:65532")
+    return Image(name, config, fill, _digest(program))
 
 
 def _digest(program: Path) -> str:
@@ -103,7 +110,9 @@ def recipe() -> str:
     return digest.hexdigest()[:16]
 
 
-def _ensure(image: Image, directory: Path, progress: Progress) -> Path:
+def ensure_image(image: Image, cache: Path, progress: Progress) -> Path:
+    """Return the archive of one image, assembling it under ``cache`` unless it is there."""
+    directory = cache / "images"
     made_of = f"-{image.made_of}" if image.made_of else ""
     finished = directory / recipe() / f"{image.name.rpartition('/')[2].replace(':', '-')}{made_of}.tar"
     if finished.exists():
