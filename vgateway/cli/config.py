@@ -1,23 +1,21 @@
 """``vgateway config``: what a configuration file says, checked and spelled out, without running anything."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
 import yaml
 
-from vgateway.app.rights import cluster_rules, role_rules
 from vgateway.config.convert import convert as respell
 from vgateway.config.load import load_config, parse_config, problems_of, read_document
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
-from vgateway.kube.names import Names
+from vgateway.install.chart import values_schema
+from vgateway.install.layout import Release
+from vgateway.install.rights import installation_rights, rights
+from vgateway.install.wiring import config_of
 from vgateway.syncer.registry import kinds_for, unsupported
-from vgateway.syncer.rights import host_place_rules
-
-RBAC = "rbac.authorization.k8s.io/v1"
-GROUP = "rbac.authorization.k8s.io"
 
 app = typer.Typer(no_args_is_help=True, help="Check a configuration and see what follows from it.")
 
@@ -62,9 +60,12 @@ def convert(file: File) -> None:
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    chart: Annotated[bool, typer.Option("--chart", help="Of the chart's values instead: no gateway key.")] = False,
+) -> None:
     """Print the JSON schema of the configuration, for editors."""
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema(by_alias=True)}
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    found = values_schema() if chart else draft | Config.model_json_schema(by_alias=True)
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
 
@@ -72,44 +73,19 @@ def schema() -> None:
 def rbac(
     file: File,
     account: Annotated[str, typer.Option(help="The ServiceAccount that the gateway runs under.")] = "",
+    name: Annotated[str, typer.Option(help="For the values of an installation: the virtual cluster.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="And its host namespace.")] = "",
 ) -> None:
     """Print the rights on the host that the configuration needs, and not one more."""
-    config = load_config(file)
+    if bool(name) != bool(namespace):
+        raise ConfigError("--name and --namespace go together")
     try:
-        manifests = rights(config, account or f"vc-{config.gateway.name}")
+        if name:
+            release = Release(name, namespace)
+            manifests = installation_rights(config_of(read_document(file) or {}, release), release)
+        else:
+            config = load_config(file)
+            manifests = rights(config, account or f"vc-{config.gateway.name}")
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     typer.echo(yaml.safe_dump_all(manifests, sort_keys=False), nl=False)
-
-
-def rights(config: Config, account: str) -> list[dict[str, Any]]:
-    """Return Role and binding, and those of other namespaces and the whole cluster if needed.
-
-    Raises ConfigError for what is not done.
-    """
-    kinds, gateway = kinds_for(config), config.gateway
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": gateway.namespace}
-    own = {"name": f"vc-{gateway.name}", "namespace": gateway.namespace}
-    found = _bound("Role", own, role_rules(config, kinds), subject)
-    name = Names(gateway.name, gateway.namespace).cluster_name("gateway")
-    for namespace, rules in host_place_rules(kinds).items():
-        found += _bound("Role", {"name": name, "namespace": namespace}, rules, subject)
-    if wide := cluster_rules(config, kinds):
-        found += _bound("ClusterRole", {"name": name}, wide, subject)
-    return found
-
-
-def _bound(
-    kind: str, meta: dict[str, str], rules: list[dict[str, Any]], subject: dict[str, str]
-) -> list[dict[str, Any]]:
-    reference = {"apiGroup": GROUP, "kind": kind, "name": meta["name"]}
-    return [
-        {"apiVersion": RBAC, "kind": kind, "metadata": dict(meta), "rules": rules},
-        {
-            "apiVersion": RBAC,
-            "kind": f"{kind}Binding",
-            "metadata": dict(meta),
-            "roleRef": reference,
-            "subjects": [dict(subject)],
-        },
-    ]

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from vgateway.cli import config, local
+from vgateway.cli import config, local, pod
 from vgateway.cli.explain import explain
 from vgateway.cli.run import run
 from vgateway.errors import ConfigError
@@ -15,6 +15,7 @@ app.command()(run)
 app.command()(explain)
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
+app.add_typer(pod.app, name="pod", hidden=True)
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""A virtual cluster in pods of a host namespace: what is installed there, and what its pod does before it serves."""
