@@ -1,0 +1,53 @@
+{{- /* Made by deploy/helm/generate; do not edit. */ -}}
+{{- define "vgateway.apiserverArguments" -}}
+- "--etcd-servers=http://127.0.0.1:2379"
+- "--bind-address=0.0.0.0"
+- "--advertise-address=127.0.0.1"
+- "--secure-port=6443"
+- "--service-cluster-ip-range=$(SERVICE_CIDR)"
+- "--endpoint-reconciler-type=none"
+- "--allow-privileged=true"
+- "--authorization-mode=Node,RBAC"
+- "--enable-admission-plugins=NodeRestriction"
+- "--profiling=false"
+- "--client-ca-file=/run/vgateway/pki/ca.crt"
+- "--tls-cert-file=/run/vgateway/pki/apiserver.crt"
+- "--tls-private-key-file=/run/vgateway/pki/apiserver.key"
+- "--requestheader-client-ca-file=/run/vgateway/pki/front-proxy-ca.crt"
+- "--requestheader-allowed-names=front-proxy-client"
+- "--requestheader-username-headers=X-Remote-User"
+- "--requestheader-uid-headers=X-Remote-Uid"
+- "--requestheader-group-headers=X-Remote-Group"
+- "--requestheader-extra-headers-prefix=X-Remote-Extra-"
+- "--proxy-client-cert-file=/run/vgateway/pki/front-proxy-client.crt"
+- "--proxy-client-key-file=/run/vgateway/pki/front-proxy-client.key"
+- "--kubelet-certificate-authority=/run/vgateway/pki/ca.crt"
+- "--kubelet-client-certificate=/run/vgateway/pki/apiserver-kubelet-client.crt"
+- "--kubelet-client-key=/run/vgateway/pki/apiserver-kubelet-client.key"
+- "--kubelet-preferred-address-types=InternalDNS,InternalIP,Hostname"
+- "--service-account-issuer=https://kubernetes.default.svc.cluster.local"
+- "--service-account-key-file=/run/vgateway/pki/service-account.pub"
+- "--service-account-signing-key-file=/run/vgateway/pki/service-account.key"
+{{- end }}
+
+{{- define "vgateway.controllerManagerArguments" -}}
+- "--kubeconfig=/run/vgateway/controller-manager.kubeconfig"
+- "--leader-elect=false"
+- "--secure-port=0"
+- "--profiling=false"
+- "--use-service-account-credentials=true"
+- "--root-ca-file=/run/vgateway/pki/ca.crt"
+- "--cluster-signing-cert-file=/run/vgateway/pki/ca.crt"
+- "--cluster-signing-key-file=/run/vgateway/pki/ca.key"
+- "--service-account-private-key-file=/run/vgateway/pki/service-account.key"
+- "--controllers=*,-node-ipam-controller,-node-lifecycle-controller,-persistentvolume-binder-controller,-persistentvolume-attach-detach-controller,-persistentvolume-expander-controller,-cloud-node-lifecycle-controller,-ttl-controller"
+- "--kube-api-qps=200"
+- "--kube-api-burst=400"
+- "--horizontal-pod-autoscaler-sync-period=60s"
+{{- end }}
+
+{{- define "vgateway.kineArguments" -}}
+- "--endpoint=sqlite:///data/kine.db?_journal=WAL&cache=shared&_busy_timeout=30000"
+- "--listen-address=127.0.0.1:2379"
+- "--metrics-bind-address=0"
+{{- end }}
