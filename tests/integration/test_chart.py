@@ -107,6 +107,23 @@ MATRIX: dict[str, dict[str, Any]] = {
     },
 }
 
+EACH: dict[str, dict[str, Any]] = {
+    "byIP": {"networking": {"advanced": {"proxyKubelets": {"byIP": True, "byHostname": False}}}},
+    "nodes without ways to tell them apart": {
+        "sync": {"fromHost": {"nodes": {"enabled": True}}},
+        "networking": {"advanced": {"proxyKubelets": {"byHostname": False}}},
+    },
+    "the load of nodes": {
+        "integrations": {"metricsServer": {"enabled": True}},
+        "controlPlane": {"kubelet": {"nodeMetrics": True}},
+    },
+    "the load of pods only": {
+        "integrations": {"metricsServer": {"enabled": True, "nodes": False}},
+        "sync": {"fromHost": {"nodes": {"enabled": True}}},
+    },
+}
+"""Values whose rights follow from several of them together."""
+
 REFUSED: dict[str, dict[str, Any]] = {
     "toHost.namespaces": {"sync": {"toHost": {"namespaces": {"enabled": True}}}},
     "fromHost.secrets": {"sync": {"fromHost": {"secrets": {"enabled": True, "mappings": {"byName": {"a/b": "c/d"}}}}}},
@@ -161,11 +178,11 @@ def comparable(objects: Any, release: Release) -> dict[tuple[str, str], dict[str
 
 
 @pytest.mark.parametrize("release", [RELEASE, LONG], ids=["short names", "long names"])
-@pytest.mark.parametrize("said", MATRIX)
+@pytest.mark.parametrize("said", [*MATRIX, *EACH])
 def test_the_chart_renders_what_the_command_line_installs(
     helm: Helm, said: str, release: Release, tmp_path: Path
 ) -> None:
-    values = MATRIX[said]
+    values = MATRIX[said] if said in MATRIX else EACH[said]
     done = template(helm, values, release, tmp_path)
     assert done.returncode == 0, done.stderr
     assert comparable(yaml.safe_load_all(done.stdout), release) == comparable(manifests(values, release), release)

@@ -19,17 +19,18 @@ from vgateway.config.tohost import ToHost
 from vgateway.install.layout import Release
 from vgateway.install.programs import apiserver, controller_manager, kine
 from vgateway.install.wiring import config_of
+from vgateway.kubelet.rights import NODE_RULES, NODE_USAGE_RULES
 from vgateway.syncer.registry import FROM_HOST, TO_HOST, kinds_for
 
-Switches = tuple[str, ...]
+Switch = tuple[str, ...]
 Rules = list[dict[str, Any]]
 
 SIDES: tuple[tuple[str, type[Section], Any], ...] = (("toHost", ToHost, TO_HOST), ("fromHost", FromHost, FROM_HOST))
 BEHIND = {"persistentVolumes": "persistentVolumeClaims", "volumeSnapshotContents": "volumeSnapshots"}
 """Switches that need another one."""
-APART = frozenset({("sync", "toHost", "namespaces"), ("sync", "toHost", "pods")})
+APART = frozenset({("sync", "toHost", "namespaces", "enabled"), ("sync", "toHost", "pods", "enabled")})
 """What changes every other right, and so is none of the chart's; and what cannot be switched off."""
-NODE_METRICS: Switches = ("controlPlane", "kubelet", "nodeMetrics")
+BY_IP: Switch = ("networking", "advanced", "proxyKubelets", "byIP")
 
 HEAD = """{{- /* Made by deploy/helm/generate; do not edit. */ -}}
 """
@@ -45,17 +46,16 @@ def values_schema() -> dict[str, Any]:
 def rights_template() -> str:
     """Return the chart's templates of the rules of Role and ClusterRole."""
     none = _config(())
-    blocks = {"role": [_listed(_role(none))], "cluster": []}
+    role: list[str] = [_listed(_role(none))]
+    cluster: list[str] = []
     for path, default in switches():
         on = _config(path)
-        condition = (
-            f'{{{{- if eq (dig {_quoted(path)} "enabled" {_word(default)} .Values.AsMap | toString) "true" }}}}\n'
-        )
-        if path == NODE_METRICS:
-            condition = "{{- if .Values.controlPlane.kubelet.nodeMetrics }}\n"
-        for name, found in (("role", _added(_role(none), _role(on))), ("cluster", _added(_wide(none), _wide(on)))):
+        condition = _is_on(path, default=default)
+        for block, found in ((role, _added(_role(none), _role(on))), (cluster, _added(_wide(none), _wide(on)))):
             if found:
-                blocks[name].append(f"{condition}{_listed(found)}{{{{- end }}}}\n")
+                block.append(_when(condition, found))
+    cluster += [_when(ASKS_NODES, [*NODE_RULES]), _when(SHOWS_LOAD, [*NODE_USAGE_RULES])]
+    blocks = {"role": role, "cluster": cluster}
     written = (
         f'{{{{- define "vgateway.{name}Rules" -}}}}\n{"".join(block)}{{{{- end }}}}\n' for name, block in blocks.items()
     )
@@ -80,26 +80,27 @@ def _items(arguments: list[str]) -> str:
     return "".join(f"- {orjson.dumps(one).decode()}\n" for one in arguments)
 
 
-def switches() -> Iterator[tuple[Switches, bool]]:
-    """Yield the path of every switch that rights may follow from, and whether it is on by default."""
+def switches() -> Iterator[tuple[Switch, bool]]:
+    """Yield the path of every switch that adds rights by itself, and whether it is on by default."""
     for side, model, offers in SIDES:
         for name, field in model.model_fields.items():
             enabled = getattr(field.default, "enabled", None)
-            path = ("sync", side, str(field.alias))
+            path = ("sync", side, str(field.alias), "enabled")
             if name in offers and path not in APART and not isinstance(field.default, NotYet):
                 yield path, enabled is True
-    yield NODE_METRICS, False
+    yield BY_IP, False
 
 
-def _config(on: Switches) -> Config:
+def _config(on: Switch) -> Config:
     """Return the configuration with nothing on but one switch, and what that needs."""
-    wanted = {on, (*on[:-1], BEHIND.get(on[-1], "") if on else "")}
-    sync: dict[str, dict[str, Any]] = {"toHost": {}, "fromHost": {}}
+    wanted = {on, (*on[:-2], BEHIND.get(on[-2], ""), "enabled") if on else ()}
+    values: dict[str, Any] = {"networking": {"advanced": {"proxyKubelets": {"byHostname": False}}}}
     for path, _ in switches():
-        if path[0] == "sync":
-            sync[path[1]][path[2]] = {"enabled": path in wanted}
-    kubelet = {"nodeMetrics": on == NODE_METRICS}
-    return config_of({"sync": sync, "controlPlane": {"kubelet": kubelet}}, Release("x", "x"))
+        section = values
+        for name in path[:-1]:
+            section = section.setdefault(name, {})
+        section[path[-1]] = path in wanted
+    return config_of(values, Release("x", "x"))
 
 
 def _role(config: Config) -> Rules:
@@ -141,9 +142,21 @@ def _flow(words: list[str]) -> str:
     return orjson.dumps(words).decode().replace('","', '", "')
 
 
-def _quoted(path: Switches) -> str:
-    return " ".join(f'"{word}"' for word in path)
+def _when(condition: str, rules: Rules) -> str:
+    return f"{{{{- if {condition} }}}}\n{_listed(rules)}{{{{- end }}}}\n"
 
 
-def _word(value: bool) -> str:
-    return "true" if value else "false"
+def _is_on(path: Switch, *, default: bool) -> str:
+    quoted = " ".join(f'"{word}"' for word in path)
+    return f'eq (dig {quoted} {str(default).lower()} .Values.AsMap | toString) "true"'
+
+
+NODES = _is_on(("sync", "fromHost", "nodes", "enabled"), default=False)
+NODE_METRICS = _is_on(("controlPlane", "kubelet", "nodeMetrics"), default=False)
+BY_NAME = _is_on(("networking", "advanced", "proxyKubelets", "byHostname"), default=True)
+ASKS_NODES = f"or ({NODE_METRICS}) (and ({NODES}) (or ({BY_NAME}) ({_is_on(BY_IP, default=False)})))"
+"""As ``app.rights.asks_nodes`` says it."""
+METRICS = _is_on(("integrations", "metricsServer", "enabled"), default=False)
+OF_NODES = _is_on(("integrations", "metricsServer", "nodes"), default=True)
+SHOWS_LOAD = f"and ({METRICS}) ({OF_NODES}) (or ({NODES}) ({NODE_METRICS}))"
+"""As ``Values.shows_host_load`` says it."""

@@ -41,6 +41,7 @@ def gateway_section(release: Release, address: str) -> Mapping[str, Any]:
             "clientKey": str(PKI / "syncer.key"),
             "frontProxyCertificate": str(PKI / "front-proxy-client.crt"),
             "frontProxyKey": str(PKI / "front-proxy-client.key"),
+            "frontProxyCA": str(PKI / "front-proxy-ca.crt"),
             "rootCA": authority,
         },
     }

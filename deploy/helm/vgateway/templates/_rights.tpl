@@ -29,7 +29,7 @@
   verbs: ["create", "get"]
 - apiGroups: ["metrics.k8s.io"]
   resources: ["pods"]
-  verbs: ["get", "list"]
+  verbs: ["list"]
 - apiGroups: [""]
   resources: ["events"]
   verbs: ["create"]
@@ -102,6 +102,14 @@
 - apiGroups: [""]
   resources: ["events"]
   verbs: ["get", "list", "watch"]
+{{- end }}
+{{- if eq (dig "networking" "advanced" "proxyKubelets" "byIP" false .Values.AsMap | toString) "true" }}
+- apiGroups: [""]
+  resources: ["services"]
+  verbs: ["create", "patch"]
+- apiGroups: ["discovery.k8s.io"]
+  resources: ["endpointslices"]
+  verbs: ["create", "delete", "get", "list", "patch", "watch"]
 {{- end }}
 {{- end }}
 
@@ -182,9 +190,14 @@
   resources: ["deviceclasses"]
   verbs: ["get", "list", "watch"]
 {{- end }}
-{{- if .Values.controlPlane.kubelet.nodeMetrics }}
+{{- if or (eq (dig "controlPlane" "kubelet" "nodeMetrics" false .Values.AsMap | toString) "true") (and (eq (dig "sync" "fromHost" "nodes" "enabled" false .Values.AsMap | toString) "true") (or (eq (dig "networking" "advanced" "proxyKubelets" "byHostname" true .Values.AsMap | toString) "true") (eq (dig "networking" "advanced" "proxyKubelets" "byIP" false .Values.AsMap | toString) "true"))) }}
 - apiGroups: [""]
   resources: ["nodes/proxy"]
   verbs: ["get"]
+{{- end }}
+{{- if and (eq (dig "integrations" "metricsServer" "enabled" false .Values.AsMap | toString) "true") (eq (dig "integrations" "metricsServer" "nodes" true .Values.AsMap | toString) "true") (or (eq (dig "sync" "fromHost" "nodes" "enabled" false .Values.AsMap | toString) "true") (eq (dig "controlPlane" "kubelet" "nodeMetrics" false .Values.AsMap | toString) "true")) }}
+- apiGroups: ["metrics.k8s.io"]
+  resources: ["nodes"]
+  verbs: ["list"]
 {{- end }}
 {{- end }}
