@@ -7,7 +7,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
@@ -21,7 +20,6 @@ from vgateway.syncer.view import Place
 
 log = structlog.get_logger(__name__)
 
-RULES: tuple[dict[str, Any], ...] = ({"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},)
 # More than anybody reads at once: what is older is in the log.
 KEPT = 50
 

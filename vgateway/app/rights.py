@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from vgateway.app import notices
 from vgateway.config.model import Config
 from vgateway.kube.election import LEASES
 from vgateway.kubelet.rights import NODE_RULES, NODE_USAGE_RULES, STREAM_RULES, USAGE_RULES
@@ -11,12 +10,15 @@ from vgateway.syncer.kind import Kind
 from vgateway.syncer.rights import host_cluster_rules, host_role_rules, is_spread
 
 ELECTION_RULES = [{"apiGroups": [LEASES.group], "resources": [LEASES.plural], "verbs": ["get", "create", "update"]}]
+# What ``app/notices`` tells operators, as Events on the host.
+NOTICE_RULES: tuple[dict[str, Any], ...] = ({"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},)
+
 
 
 def role_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the one namespaced Role."""
     election = ELECTION_RULES if config.control_plane.stateful_set.high_availability.replicas > 1 else ()
-    return [*host_role_rules(kinds), *STREAM_RULES, *USAGE_RULES, *notices.RULES, *election]
+    return [*host_role_rules(kinds), *STREAM_RULES, *USAGE_RULES, *NOTICE_RULES, *election]
 
 
 def cluster_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
