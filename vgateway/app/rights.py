@@ -14,7 +14,6 @@ ELECTION_RULES = [{"apiGroups": [LEASES.group], "resources": [LEASES.plural], "v
 NOTICE_RULES: tuple[dict[str, Any], ...] = ({"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},)
 
 
-
 def role_rules(config: Config, kinds: Sequence[Kind]) -> list[dict[str, Any]]:
     """Return the rules of the one namespaced Role."""
     election = ELECTION_RULES if config.control_plane.stateful_set.high_availability.replicas > 1 else ()

@@ -31,6 +31,8 @@ BEHIND = {"persistentVolumes": "persistentVolumeClaims", "volumeSnapshotContents
 APART = frozenset({("sync", "toHost", "namespaces", "enabled"), ("sync", "toHost", "pods", "enabled")})
 """What changes every other right, and so is none of the chart's; and what cannot be switched off."""
 BY_IP: Switch = ("networking", "advanced", "proxyKubelets", "byIP")
+ELSEWHERE: tuple[Switch, ...] = (BY_IP, ("policies", "networkPolicy", "enabled"))
+"""Switches that are none of ``sync``, and add rights by themselves."""
 
 HEAD = """{{- /* Made by deploy/helm/generate; do not edit. */ -}}
 """
@@ -88,7 +90,7 @@ def switches() -> Iterator[tuple[Switch, bool]]:
             path = ("sync", side, str(field.alias), "enabled")
             if name in offers and path not in APART and not isinstance(field.default, NotYet):
                 yield path, enabled is True
-    yield BY_IP, False
+    yield from ((path, False) for path in ELSEWHERE)
 
 
 def _config(on: Switch) -> Config:
@@ -104,7 +106,7 @@ def _config(on: Switch) -> Config:
 
 
 def _role(config: Config) -> Rules:
-    return role_rules(kinds_for(config))
+    return role_rules(config, kinds_for(config))
 
 
 def _wide(config: Config) -> Rules:

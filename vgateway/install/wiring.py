@@ -21,6 +21,11 @@ def config_of(values: Any, release: Release, address: str = LATER) -> Config:
     config = parse_config({**values, "gateway": gateway_section(release, address)})
     if config.control_plane.advanced.virtual_scheduler.enabled:
         raise ConfigError("controlPlane.advanced.virtualScheduler: not supported in an installation yet")
+    if config.control_plane.stateful_set.high_availability.replicas > 1:
+        raise ConfigError(
+            "controlPlane.statefulSet.highAvailability.replicas: several need a store that they share,"
+            " and an installation has none yet"
+        )
     return config
 
 

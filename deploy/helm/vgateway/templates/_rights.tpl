@@ -21,6 +21,9 @@
 - apiGroups: [""]
   resources: ["services"]
   verbs: ["delete", "get", "list", "watch"]
+- apiGroups: ["networking.k8s.io"]
+  resources: ["networkpolicies"]
+  verbs: ["delete", "get", "list", "watch"]
 - apiGroups: [""]
   resources: ["pods/log"]
   verbs: ["get"]
@@ -86,7 +89,7 @@
 {{- if eq (dig "sync" "toHost" "networkPolicies" "enabled" false .Values.AsMap | toString) "true" }}
 - apiGroups: ["networking.k8s.io"]
   resources: ["networkpolicies"]
-  verbs: ["create", "delete", "get", "list", "patch", "watch"]
+  verbs: ["create", "patch"]
 {{- end }}
 {{- if eq (dig "sync" "toHost" "resourceClaims" "enabled" false .Values.AsMap | toString) "true" }}
 - apiGroups: ["resource.k8s.io"]
@@ -110,6 +113,11 @@
 - apiGroups: ["discovery.k8s.io"]
   resources: ["endpointslices"]
   verbs: ["create", "delete", "get", "list", "patch", "watch"]
+{{- end }}
+{{- if eq (dig "policies" "networkPolicy" "enabled" false .Values.AsMap | toString) "true" }}
+- apiGroups: ["networking.k8s.io"]
+  resources: ["networkpolicies"]
+  verbs: ["create", "patch"]
 {{- end }}
 {{- end }}
 
