@@ -108,6 +108,7 @@ MATRIX: dict[str, dict[str, Any]] = {
 }
 
 EACH: dict[str, dict[str, Any]] = {
+    "no line around it any more": {"policies": {"networkPolicy": {"enabled": False}}},
     "a line around it": {"policies": {"networkPolicy": {"enabled": True}}},
     "byIP": {"networking": {"advanced": {"proxyKubelets": {"byIP": True, "byHostname": False}}}},
     "nodes without ways to tell them apart": {

@@ -23,6 +23,9 @@ def over(default: Mapping[str, Any]) -> BeforeValidator:
     return BeforeValidator(partial(_merged, default))
 
 
+KUBERNETES = "v1.36.3"
+LOCALHOST = "https://localhost:8443"
+
 PROGRAM_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "50m", "memory": "160Mi"}}
 API_SERVER_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "100m", "memory": "320Mi"}}
 STORE_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "50m", "memory": "64Mi"}}
@@ -87,8 +90,9 @@ class KineImage(Image):
 class VolumeClaim(Section):
     """The disk of the backing store."""
 
-    enabled: bool = True
-    """``false`` keeps the tenant's objects in the pod only: they are lost whenever the pod is made anew."""
+    enabled: bool | Literal["auto"] = "auto"
+    """``false`` keeps the tenant's objects in the pod only: they are lost whenever the pod is made anew; ``auto``: a
+    disk, since sqlite is the store."""
     size: str = "5Gi"
     """Room for the store; cannot be changed later."""
     storage_class: str = ""
@@ -141,14 +145,21 @@ class StatefulSet(Marks):
     pods: Marks = Marks()
 
 
-class Component(Section):
-    """One program of the virtual control plane."""
+class Program(Section):
+    """A program of the virtual control plane."""
 
     image: Image
     extra_args: tuple[str, ...] = ()
     """Flags added to ours; a flag of ours that is given again counts as given here."""
     resources: Annotated[Mapping[str, Any], over(PROGRAM_RESOURCES)] = PROGRAM_RESOURCES
     """Requests and limits of its container."""
+
+
+class Component(Program):
+    """A program that every virtual control plane has."""
+
+    enabled: Literal[True] = True
+    """There is none without it."""
 
 
 class ApiServer(Component):
@@ -168,10 +179,17 @@ class ControllerManager(Component):
 class Kubernetes(Section):
     """The virtual control plane: upstream's own programs."""
 
-    version: Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+$")] = "v1.36.3"
-    """Release of the virtual cluster's Kubernetes, as upstream tags its images."""
+    enabled: Literal[True] = True
+    """The one distribution that there is so far."""
+    version: Annotated[str, Field(pattern=r"^(v\d+\.\d+\.\d+)?$")] = ""
+    """Release of the virtual cluster's Kubernetes, as upstream tags its images; empty for v1.36.3."""
     api_server: ApiServer = ApiServer()
     controller_manager: ControllerManager = ControllerManager()
+
+    @property
+    def release(self) -> str:
+        """The release, also where none is said."""
+        return self.version or KUBERNETES
 
 
 class Distro(Section):
@@ -180,11 +198,11 @@ class Distro(Section):
     k8s: Kubernetes = Field(default=Kubernetes(), alias="k8s")
 
 
-class Embedded(Component):
+class Embedded(Program):
     """kine over sqlite, beside the API server."""
 
-    enabled: Literal[True] = True
-    """The one store that there is so far."""
+    enabled: bool = True
+    """Nothing else can be chosen so far, so ``false`` says as much as ``true``: this is the store where no other is."""
     image: KineImage = KineImage()
     resources: Annotated[Mapping[str, Any], over(STORE_RESOURCES)] = STORE_RESOURCES
     """Requests and limits of its container."""
@@ -205,6 +223,8 @@ class BackingStore(Section):
 class Service(Marks):
     """The host Service in front of the gateway; its address is the tenant's ``default/kubernetes``."""
 
+    enabled: Literal[True] = True
+    """Without it nobody would find the gateway."""
     spec: Annotated[Mapping[str, Any], over(SERVICE_SPEC)] = SERVICE_SPEC
     """Fields of the Service's spec, put over ours; its selector and ports stay ours."""
 
@@ -230,5 +250,10 @@ class ExportKubeConfig(Section):
 
     context: str = ""
     """Name of its context; the virtual cluster's if not given."""
-    server: str = "https://localhost:8443"
-    """Address of the front in it; as it is, it fits ``kubectl port-forward service/NAME 8443:443``."""
+    server: str = ""
+    """Address of the front in it; empty for https://localhost:8443: ``kubectl port-forward service/NAME 8443:443``."""
+
+    @property
+    def address(self) -> str:
+        """The address, also where none is said."""
+        return self.server or LOCALHOST

@@ -56,6 +56,7 @@ def rights_template() -> str:
         for block, found in ((role, _added(_role(none), _role(on))), (cluster, _added(_wide(none), _wide(on)))):
             if found:
                 block.append(_when(condition, found))
+    role.append(_when(SAYS_POLICY, _added(_role(config_of({}, Release("x", "x"))), _role(_policy_off()))))
     cluster += [_when(ASKS_NODES, [*NODE_RULES]), _when(SHOWS_LOAD, [*NODE_USAGE_RULES])]
     blocks = {"role": role, "cluster": cluster}
     written = (
@@ -98,11 +99,18 @@ def _config(on: Switch) -> Config:
     wanted = {on, (*on[:-2], BEHIND.get(on[-2], ""), "enabled") if on else ()}
     values: dict[str, Any] = {"networking": {"advanced": {"proxyKubelets": {"byHostname": False}}}}
     for path, _ in switches():
+        if path in ELSEWHERE and path not in wanted:
+            continue  # to turn one off is to say something, too
         section = values
         for name in path[:-1]:
             section = section.setdefault(name, {})
         section[path[-1]] = path in wanted
     return config_of(values, Release("x", "x"))
+
+
+def _policy_off() -> Config:
+    """Return the configuration that says no to what it may have wanted before: that is taken back."""
+    return config_of({"policies": {"networkPolicy": {"enabled": False}}}, Release("x", "x"))
 
 
 def _role(config: Config) -> Rules:
@@ -154,7 +162,8 @@ def _is_on(path: Switch, *, default: bool) -> str:
 
 
 NODES = _is_on(("sync", "fromHost", "nodes", "enabled"), default=False)
-NODE_METRICS = _is_on(("controlPlane", "kubelet", "nodeMetrics"), default=False)
+NODE_SAYS_POLICY = 'hasKey (dig "policies" "networkPolicy" (dict) .Values.AsMap) "enabled"'
+METRICS = _is_on(("controlPlane", "kubelet", "nodeMetrics"), default=False)
 BY_NAME = _is_on(("networking", "advanced", "proxyKubelets", "byHostname"), default=True)
 ASKS_NODES = f"or ({NODE_METRICS}) (and ({NODES}) (or ({BY_NAME}) ({_is_on(BY_IP, default=False)})))"
 """As ``app.rights.asks_nodes`` says it."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from vgateway import __version__
 from vgateway.config.model import Config
-from vgateway.config.workload import Component
+from vgateway.config.workload import Program
 from vgateway.install import programs
 from vgateway.install.layout import (
     API_PORT,
@@ -154,12 +154,12 @@ def _controller_manager(config: Config) -> dict[str, Any]:
 
 
 def _program(
-    config: Config, name: str, component: Component, arguments: list[str], mounts: list[dict[str, Any]]
+    config: Config, name: str, component: Program, arguments: list[str], mounts: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Return a container of the virtual control plane; it has no identity on the host."""
     return {
         "name": name,
-        "image": component.image.name(config.control_plane.distro.k8s.version),
+        "image": component.image.name(config.control_plane.distro.k8s.release),
         **_pull(config),
         "command": [name],
         "args": arguments,

@@ -107,7 +107,7 @@ def _exported(place: Place, config: Config) -> dict[str, bytes]:
     authority, chosen = place.authority, config.export_kube_config
     admin = KeyPair(authority.directory / "admin.crt", authority.directory / "admin.key")
     name = chosen.context or place.release.name
-    document = kubeconfig(chosen.server, authority.files.certificate, client_user(admin), name)
+    document = kubeconfig(chosen.address, authority.files.certificate, client_user(admin), name)
     return {
         "config": yaml.safe_dump(document, sort_keys=False).encode(),
         "certificate-authority": authority.files.certificate.read_bytes(),

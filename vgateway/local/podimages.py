@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vgateway import __version__
-from vgateway.config.workload import ApiServer, ControllerManager, Embedded, Kubernetes, StatefulSet
+from vgateway.config.workload import KUBERNETES, ApiServer, ControllerManager, Embedded, StatefulSet
 from vgateway.local.archive import ImageConfig, write_image_archive
 from vgateway.local.debian import download_packages
 from vgateway.local.errors import LocalError
@@ -26,8 +26,8 @@ CHECKOUT = Path(__file__).parents[2]
 RECIPE = CHECKOUT / "deploy" / "image"
 OWN = StatefulSet().image.name(__version__)
 PROGRAMS: Mapping[str, str] = {
-    "kube-apiserver": ApiServer().image.name(Kubernetes().version),
-    "kube-controller-manager": ControllerManager().image.name(Kubernetes().version),
+    "kube-apiserver": ApiServer().image.name(KUBERNETES),
+    "kube-controller-manager": ControllerManager().image.name(KUBERNETES),
     "kine": Embedded().image.name(""),
 }
 """The images of the virtual control plane, by the program that each holds."""

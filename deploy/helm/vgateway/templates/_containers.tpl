@@ -29,7 +29,7 @@ volumeMounts:
 {{- $root := index . 0 -}}
 {{- $component := index . 2 -}}
 name: {{ index . 1 }}
-image: {{ include "vgateway.image" (list $component.image $root.Values.controlPlane.distro.k8s.version) }}
+image: {{ include "vgateway.image" (list $component.image ($root.Values.controlPlane.distro.k8s.version | default "v1.36.3")) }}
 {{- with $root.Values.controlPlane.statefulSet.imagePullPolicy }}
 imagePullPolicy: {{ . }}
 {{- end }}

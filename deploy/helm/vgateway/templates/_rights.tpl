@@ -21,9 +21,6 @@
 - apiGroups: [""]
   resources: ["services"]
   verbs: ["delete", "get", "list", "watch"]
-- apiGroups: ["networking.k8s.io"]
-  resources: ["networkpolicies"]
-  verbs: ["delete", "get", "list", "watch"]
 - apiGroups: [""]
   resources: ["pods/log"]
   verbs: ["get"]
@@ -89,7 +86,7 @@
 {{- if eq (dig "sync" "toHost" "networkPolicies" "enabled" false .Values.AsMap | toString) "true" }}
 - apiGroups: ["networking.k8s.io"]
   resources: ["networkpolicies"]
-  verbs: ["create", "patch"]
+  verbs: ["create", "delete", "get", "list", "patch", "watch"]
 {{- end }}
 {{- if eq (dig "sync" "toHost" "resourceClaims" "enabled" false .Values.AsMap | toString) "true" }}
 - apiGroups: ["resource.k8s.io"]
@@ -117,7 +114,7 @@
 {{- if eq (dig "policies" "networkPolicy" "enabled" false .Values.AsMap | toString) "true" }}
 - apiGroups: ["networking.k8s.io"]
   resources: ["networkpolicies"]
-  verbs: ["create", "patch"]
+  verbs: ["create", "delete", "get", "list", "patch", "watch"]
 {{- end }}
 {{- end }}
 
