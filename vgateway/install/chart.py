@@ -162,8 +162,8 @@ def _is_on(path: Switch, *, default: bool) -> str:
 
 
 NODES = _is_on(("sync", "fromHost", "nodes", "enabled"), default=False)
-NODE_SAYS_POLICY = 'hasKey (dig "policies" "networkPolicy" (dict) .Values.AsMap) "enabled"'
-METRICS = _is_on(("controlPlane", "kubelet", "nodeMetrics"), default=False)
+SAYS_POLICY = 'hasKey (dig "policies" "networkPolicy" (dict) .Values.AsMap) "enabled"'
+NODE_METRICS = _is_on(("controlPlane", "kubelet", "nodeMetrics"), default=False)
 BY_NAME = _is_on(("networking", "advanced", "proxyKubelets", "byHostname"), default=True)
 ASKS_NODES = f"or ({NODE_METRICS}) (and ({NODES}) (or ({BY_NAME}) ({_is_on(BY_IP, default=False)})))"
 """As ``app.rights.asks_nodes`` says it."""

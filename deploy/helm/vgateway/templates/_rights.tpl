@@ -116,6 +116,11 @@
   resources: ["networkpolicies"]
   verbs: ["create", "delete", "get", "list", "patch", "watch"]
 {{- end }}
+{{- if hasKey (dig "policies" "networkPolicy" (dict) .Values.AsMap) "enabled" }}
+- apiGroups: ["networking.k8s.io"]
+  resources: ["networkpolicies"]
+  verbs: ["delete", "get", "list", "watch"]
+{{- end }}
 {{- end }}
 
 {{- define "vgateway.clusterRules" -}}
