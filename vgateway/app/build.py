@@ -50,7 +50,7 @@ from vgateway.supervisor import Runnable, Supervisor
 from vgateway.syncer.build import Syncer, build_syncer
 from vgateway.syncer.forerunner import Forerunner
 from vgateway.syncer.kind import Side
-from vgateway.syncer.kinds.metricsapi import SERVER_NAME
+from vgateway.syncer.kinds.metricsapi import SERVER_NAME, reached_at
 from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.memory import Work
 from vgateway.syncer.registry import kinds_for, with_replication
@@ -299,7 +299,8 @@ def registered(config: Config) -> Registered | None:
         trusted = base64.b64encode(authority.read_bytes()).decode()
     except OSError as error:
         raise ConfigError(f"cannot use {error.filename}: {error.strerror}") from error
-    return Registered(config.gateway.aggregated.port, trusted)
+    replicas = config.control_plane.stateful_set.high_availability.replicas
+    return Registered(reached_at(config.gateway.address, replicas), config.gateway.aggregated.port, trusted)
 
 
 def node_directory(config: Config, names: Names, syncer: Syncer) -> StoreNodes:

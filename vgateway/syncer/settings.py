@@ -18,8 +18,12 @@ _MINOR = re.compile(r"v?(\d+)\.(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class MetricsApi:
-    """Where the gateway answers ``metrics.k8s.io``; ``authority`` is the CA's certificates, PEM in base64."""
+    """Where the gateway answers ``metrics.k8s.io``; ``authority`` is the CA's certificates, PEM in base64.
 
+    ``host`` is the name or IPv4 address at which the virtual API server finds it.
+    """
+
+    host: str
     port: int
     authority: str
 

@@ -31,7 +31,8 @@ class MetricsServiceKind(AppliedKind):
 
     def wanted(self, key: VirtualKey, view: View) -> Obj | None:
         """Return the Service where there is something to find."""
-        return None if view.settings.metrics_api is None else service(view.settings.address)
+        api = view.settings.metrics_api
+        return None if api is None else service(api)
 
     def kept(self, want: Obj) -> Obj:
         """Where it leads: nobody else has the certificate."""
@@ -58,14 +59,21 @@ def metrics_kinds() -> tuple[DerivedKind, ...]:
     return MetricsServiceKind(SERVICES, SERVICE), MetricsRegistrationKind(APISERVICES, APISERVICE)
 
 
-def service(address: str) -> Obj:
-    """Return a Service that is nothing but a name for the gateway; a name cannot be an IPv6 address."""
-    name = "localhost" if ip_address(address).version == 6 else address
+def reached_at(address: str, replicas: int) -> str:
+    """Return what the virtual API server is told of where the gateway is.
+
+    Of several replicas each has an API server beside it, which needs no other; a name cannot be an IPv6 address.
+    """
+    return "localhost" if replicas > 1 or ip_address(address).version == 6 else address
+
+
+def service(api: MetricsApi) -> Obj:
+    """Return a Service that is nothing but a name for the gateway."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": SERVICE.name, "namespace": SERVICE.namespace},
-        "spec": {"type": "ExternalName", "externalName": name},
+        "spec": {"type": "ExternalName", "externalName": api.host},
     }
 
 

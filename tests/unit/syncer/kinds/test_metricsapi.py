@@ -7,7 +7,7 @@ import pytest
 from tests.unit.syncer.world import World, a_service, writes
 from vgateway.kube.objects import Obj
 from vgateway.syncer.kinds.applied import APPLIED, AppliedKind
-from vgateway.syncer.kinds.metricsapi import APISERVICE, APISERVICES, SERVICE, metrics_kinds, service
+from vgateway.syncer.kinds.metricsapi import APISERVICE, APISERVICES, SERVICE, metrics_kinds, reached_at
 from vgateway.syncer.kinds.service import ServiceKind
 from vgateway.syncer.resources import SERVICES
 from vgateway.syncer.settings import MetricsApi
@@ -22,7 +22,7 @@ def world_of(*, on: bool = True) -> World:
 
 
 def switch(world: World, *, on: bool) -> None:
-    api = MetricsApi(9001, "Q0E=") if on else None
+    api = MetricsApi("10.0.0.9", 9001, "Q0E=") if on else None
     world.view = replace(world.view, settings=replace(world.view.settings, metrics_api=api))
 
 
@@ -41,7 +41,7 @@ def test_it_is_registered_once_with_a_service_that_leads_to_the_gateway() -> Non
     world = world_of()
     made = [step.body for step in all_rounds(world) if isinstance(step, CreateVirtual)]
     assert [body["kind"] for body in made] == ["Service", "APIService"]
-    assert made[0]["spec"] == {"type": "ExternalName", "externalName": world.view.settings.address}
+    assert made[0]["spec"] == {"type": "ExternalName", "externalName": "10.0.0.9"}
     assert made[1]["spec"]["service"] == {"name": SERVICE.name, "namespace": SERVICE.namespace, "port": 9001}
     assert made[1]["spec"]["caBundle"] == "Q0E="
     assert not all_rounds(world)
@@ -82,5 +82,11 @@ def test_the_service_has_no_copy_on_the_host() -> None:
         assert bool(steps) is made
 
 
-def test_an_address_that_cannot_be_a_name_is_reached_where_both_are() -> None:
-    assert service("fd00::1")["spec"]["externalName"] == "localhost"
+@pytest.mark.parametrize(
+    ("address", "replicas", "host"),
+    [("10.0.0.9", 1, "10.0.0.9"), ("10.0.0.9", 2, "localhost"), ("fd00::1", 1, "localhost")],
+)
+def test_where_each_replica_has_an_api_server_or_an_address_is_no_name_they_meet_where_both_are(
+    address: str, replicas: int, host: str
+) -> None:
+    assert reached_at(address, replicas) == host
