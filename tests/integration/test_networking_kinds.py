@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.conftest import with_namespace
+from tests.integration.conftest import TENANT, with_namespace
 from tests.support.clusters import Clusters
 from tests.support.contour import ADDRESS, LISTENS_ABOVE, contour, gateway_definitions
 from tests.support.eventually import eventually
@@ -212,6 +212,21 @@ def test_a_gateway_and_a_route_of_the_tenants_are_served_by_a_real_controller_of
         eventually(lambda: fetched(port, "shop.example.com", trust)[0], lambda status: status != 200)
         networked.ok("delete", "gateway", "gate", "-n", place)
         eventually(lambda: copies(host, "gateways", place), lambda found: not found)
+
+
+def test_a_controller_of_the_tenants_own_serves_what_does_not_cross(
+    tenant: Kubectl, host: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    own, (secret, trust) = f"own-{uuid.uuid4().hex[:6]}", certificate(tmp_path, "shop.example.com")
+    with contour(tenant, own, tmp_path) as controller:
+        for one in (secret, SERVICE, serving("web"), ingress(own)):
+            tenant.apply(with_namespace(one, namespace))
+        tenant.ok("rollout", "status", "-n", namespace, "deployment/web", "--timeout=180s")
+        pod = tenant.json("get", "pods", "-n", namespace)["items"][0]["metadata"]["name"]
+        eventually(lambda: fetched(controller.https, "shop.example.com", trust), lambda got: got == (200, pod))
+        status = tenant.ok("get", "ingress", "shop", "-n", namespace, "--no-headers")
+    assert ADDRESS in status
+    assert host.json("get", "ingresses", "-n", f"vgateway-{TENANT}")["items"] == []
 
 
 def test_an_ingress_of_a_class_that_the_tenant_is_not_shown_stays_and_says_why(

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.eventually import eventually
 from tests.support.gateway import free_ports
 from tests.support.kubectl import Kubectl
 from vgateway.local.paths import cache_home
@@ -40,6 +41,7 @@ def contour(kubectl: Kubectl, ingress_class: str, directory: Path, gateway: str 
     program, ports, serving = ensure_built(CONTOUR, cache_home(os.environ), Progress()), free_ports(), free_ports()
     definitions = _module() / "examples" / "contour" / "01-crds.yaml"
     kubectl.ok("apply", "--server-side", "-f", str(definitions))
+    _await_served(kubectl, "httpproxies")
     options = {
         "kubeconfig": kubectl.kubeconfig,
         "xds-address": "127.0.0.1",
@@ -87,9 +89,15 @@ def gateway_definitions(kubectl: Kubectl) -> Iterator[None]:
     text = "\n---\n".join(one for one in everything if any(name in one for name in names)).encode()
     kubectl.ok("apply", "--server-side", "-f", "-", stdin=text)
     try:
+        _await_served(kubectl, *GATEWAY_API)
         yield
     finally:
         kubectl.run("delete", "-f", "-", "--wait=false", stdin=text)
+
+
+def _await_served(kubectl: Kubectl, *plurals: str) -> None:
+    """Wait until clients find the resources: the controller ends at once when it does not."""
+    eventually(lambda: kubectl.run("get", ",".join(plurals), "-A").returncode, lambda code: code == 0)
 
 
 @contextmanager
