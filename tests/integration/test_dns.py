@@ -1,6 +1,7 @@
 """DNS on real packets: what pods resolve, over UDP and TCP, and what becomes of it when clusters and rules change."""
 
 import copy
+import os
 import uuid
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -104,8 +105,49 @@ def shop(tenant: Kubectl) -> Iterator[str]:
     tenant.ok("delete", "namespace", namespace, "--wait=false")
 
 
+Row = tuple[str, str, str, str]
+
+
+@pytest.fixture(scope="module")
+def answers() -> Iterator[list[Row]]:
+    """What was asked and answered; VGATEWAY_ANSWERS names a file that the table goes to."""
+    rows: list[Row] = []
+    yield rows
+    if file := os.environ.get("VGATEWAY_ANSWERS"):
+        Path(file).write_text(table_of(rows))
+
+
+def table_of(rows: list[Row]) -> str:
+    """Write what was answered down as Markdown."""
+    lines = [
+        "# What was answered",
+        "",
+        "By the DNS of two virtual clusters, `tenant` and `names`, in one run of `tests/integration/test_dns.py` on",
+        "real clusters, which writes this file where VGATEWAY_ANSWERS says; UDP and TCP alike. *source* and *target*",
+        "are the rule's; without one a name is answered from the tenant's own Services.",
+        "",
+        "| source | target | asked | answered |",
+        "|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def in_words(rule: dict[str, Any]) -> str:
+    """Write a part of a rule as in the file, in one line."""
+    return f"`{yaml.safe_dump(rule, default_flow_style=True, width=1000).strip()[1:-1]}`"
+
+
+def note(answers: list[Row], source: str, target: str, name: str, kind: str, reply: Reply) -> None:
+    """Keep an answer for the table."""
+    said = ", ".join(reply.data) or ("no such name" if reply.code == "NXDOMAIN" else "nothing")
+    answers.append((source, target, f"`{name}`{'' if kind == 'A' else f' {kind}'}", said))
+
+
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
-def test_every_form_of_name_is_answered(asked: Resolver, tenant: Kubectl, shop: str, tcp: bool) -> None:
+def test_every_form_of_name_is_answered(
+    asked: Resolver, tenant: Kubectl, shop: str, answers: list[Row], tcp: bool
+) -> None:
     pods = pod_addresses(tenant, shop)
     front = tenant.json("get", "service", "front", "-n", shop)["spec"]["clusterIP"]
     zone = f"{shop}.svc.cluster.local"
@@ -124,9 +166,13 @@ def test_every_form_of_name_is_answered(asked: Resolver, tenant: Kubectl, shop: 
         assert eventually(lambda n=name, k=kind: asked.ask(n, k, tcp=tcp), lambda r, d=data: r.data == d).code == (  # type: ignore[misc]  # mypy cannot infer lambdas with defaults
             "NOERROR"
         )
+        if not tcp:
+            note(answers, "", "", name, kind, asked.ask(name, kind))
     assert f"web-1.web.{zone}" in asked.ask(ip_address(pods["web-1"]).reverse_pointer, "PTR", tcp=tcp).data
     for absent in (f"gone.{zone}", f"web-9.web.{zone}", "front.cluster.local"):
         assert asked.ask(absent, tcp=tcp).code == "NXDOMAIN"
+        if not tcp:
+            note(answers, "", "", absent, "A", asked.ask(absent))
 
 
 def test_pods_use_the_short_forms(tenant: Kubectl, shop: str) -> None:
@@ -160,17 +206,20 @@ def test_a_pod_keeps_its_own_options_and_asks_its_own_cluster(tenant: Kubectl, a
     assert "initContainers" not in tenant.json("get", "pod", "careful", "-n", namespace)["spec"]
 
 
-def test_nodes_are_found_by_name(tenant: Kubectl, asked: Resolver, shop: str) -> None:
+def test_nodes_are_found_by_name(tenant: Kubectl, asked: Resolver, shop: str, answers: list[Row]) -> None:
     for node in tenant.json("get", "nodes")["items"]:
         addresses = {one["type"]: one["address"] for one in node["status"]["addresses"]}
         for name in (node["metadata"]["name"], addresses["Hostname"]):
-            eventually_answers(asked, name, [addresses["InternalIP"]])
+            note(answers, "", "", name, "A", eventually_answers(asked, name, [addresses["InternalIP"]]))
 
 
-def test_names_of_the_world_outside_are_asked_where_the_node_asks(asked: Resolver, clusters: Clusters) -> None:
+def test_names_of_the_world_outside_are_asked_where_the_node_asks(
+    asked: Resolver, clusters: Clusters, answers: list[Row]
+) -> None:
     assert asked.ask("www.outside.test").code == "NXDOMAIN"
     add_outside(clusters, "192.0.2.80 www.outside.test")
-    eventually_answers(asked, "www.outside.test", ["192.0.2.80"])
+    reply = eventually_answers(asked, "www.outside.test", ["192.0.2.80"])
+    note(answers, "the world outside", "", "www.outside.test", "A", reply)
 
 
 def test_what_moves_is_seen_soon(tenant: Kubectl, asked: Resolver, shop: str) -> None:
@@ -261,13 +310,20 @@ def set_rules(clusters: Clusters, *rules: dict[str, Any]) -> None:
 
 
 def test_a_domain_of_its_own_holds_the_tenants_names_and_what_it_lacks_is_the_hosts(
-    clusters: Clusters, client: Kubectl, others: Resolver, host: Kubectl, host_namespace: str, shop: str
+    clusters: Clusters,
+    client: Kubectl,
+    others: Resolver,
+    host: Kubectl,
+    host_namespace: str,
+    shop: str,
+    answers: list[Row],
 ) -> None:
     address = client.json("get", "service", "kubernetes")["spec"]["clusterIP"]
     eventually_answers(others, f"kubernetes.default.svc.{DOMAIN}", [address])
     gateway = host.json("get", "service", TENANT, "-n", host_namespace)["spec"]["clusterIP"]
     for domain in (DOMAIN, "cluster.local"):
-        eventually_answers(others, f"{TENANT}.{host_namespace}.svc.{domain}", [gateway])
+        name = f"{TENANT}.{host_namespace}.svc.{domain}"
+        note(answers, "`fallback`", "`hostCluster: true`", name, "A", eventually_answers(others, name, [gateway]))
     said = client.ok("exec", "client", "--", "cat", "/etc/resolv.conf")
     assert f"search default.svc.{DOMAIN} svc.{DOMAIN} {DOMAIN}" in said
     # As an application of the tenant's would: by the short form of a host Service.
@@ -301,7 +357,14 @@ def test_a_pod_reaches_a_service_of_another_virtual_cluster_by_name_as_long_as_t
 
 
 def test_every_source_may_have_every_target_that_fits(
-    clusters: Clusters, others: Resolver, other: Kubectl, host: Kubectl, tenant: Kubectl, host_namespace: str, shop: str
+    clusters: Clusters,
+    others: Resolver,
+    other: Kubectl,
+    host: Kubectl,
+    tenant: Kubectl,
+    host_namespace: str,
+    shop: str,
+    answers: list[Row],
 ) -> None:
     gateway = host.json("get", "service", TENANT, "-n", host_namespace)["spec"]["clusterIP"]
     front = tenant.json("get", "service", "front", "-n", shop)["spec"]["clusterIP"]
@@ -325,8 +388,8 @@ def test_every_source_may_have_every_target_that_fits(
         ({"hostname": "*.w4.test"}, {"hostService": f"{host_namespace}/{TENANT}"}, "any.w4.test", [gateway]),
     ]
     set_rules(clusters, *({**source, "target": target} for source, target, _, _ in table))
-    for _, _, name, data in table:
-        eventually_answers(others, name, data)
+    for source, target, name, data in table:
+        note(answers, in_words(source), in_words(target), name, "A", eventually_answers(others, name, data))
         for tcp in (False, True):
             reply = others.ask(name, tcp=tcp)
             assert (reply.data, {record.name for record in reply.records}) == (data, {name})
@@ -335,11 +398,14 @@ def test_every_source_may_have_every_target_that_fits(
     # What only looks alike is nobody's business.
     for name in ("w1.test", "x.h4.test", f"s9.a.svc.{DOMAIN}"):
         assert others.ask(name).code == "NXDOMAIN"
+        note(answers, "no rule is about it", "", name, "A", others.ask(name))
     assert others.ask("any.w3.test", "AAAA") == Reply("NOERROR")
 
     # A suffix would meet every other wildcard, so it has a rule list of its own.
     set_rules(clusters, {"hostname": "real.*", "target": {"hostname": "kubernetes.*"}})
-    eventually_answers(others, f"real.default.svc.{DOMAIN}", [api])
+    name = f"real.default.svc.{DOMAIN}"
+    reply = eventually_answers(others, name, [api])
+    note(answers, in_words({"hostname": "real.*"}), in_words({"hostname": "kubernetes.*"}), name, "A", reply)
     set_rules(clusters)
     eventually(lambda: others.ask("h4.test").code, lambda code: code == "NXDOMAIN")
 

@@ -160,7 +160,7 @@ def supervise(config: Config, registry: CollectorRegistry, parts: Parts) -> Supe
 def apply_live(dns: CurrentDns, syncer: Syncer, config: Config) -> None:
     """Go on with the parts of a configuration that may change. Raises ConfigError before anything has changed."""
     value = dns_value(config)
-    syncer.wiring.change(with_replication(syncer.kinds, config.networking.replicate_services))
+    syncer.wiring.change(with_replication(syncer.kinds, config))
     dns.change(value)
 
 

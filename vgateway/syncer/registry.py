@@ -50,6 +50,7 @@ from vgateway.syncer.kinds.patches import compiled, referrers
 from vgateway.syncer.kinds.persistentvolume import BoundClaimKind, VolumeKind
 from vgateway.syncer.kinds.pod import PodKind
 from vgateway.syncer.kinds.replica import replicas
+from vgateway.syncer.kinds.replica.circles import impossible
 from vgateway.syncer.kinds.replica.copies import Replica, Replication
 from vgateway.syncer.kinds.replica.leftovers import Leftovers
 from vgateway.syncer.kinds.resourceclaim import ClaimTemplateKind, ResourceClaimKind
@@ -63,6 +64,7 @@ from vgateway.syncer.kinds.syncednode import SyncedNodeKind
 from vgateway.syncer.kinds.volume import FakeVolumeKind
 from vgateway.syncer.resources import SNAPSHOTCLASSES, SNAPSHOTCONTENTS, SNAPSHOTS
 from vgateway.syncer.rules import pull
+from vgateway.syncer.settings import names_of
 from vgateway.syncer.view import Place
 
 # A kind, which of the host's resources are shown to the tenant, or a custom resource that is defined by the host.
@@ -115,10 +117,9 @@ SIDES = (("to_host", "toHost", TO_HOST), ("from_host", "fromHost", FROM_HOST))
 
 def kinds_for(config: Config) -> tuple[Kind, ...]:
     """Return the kinds that a configuration switches on. Raises ConfigError for one that is not supported yet."""
-    wrong = unsupported(config.sync)
-    if wrong:
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise ConfigError(f"{wrong[0]}{more}")
+    if refused := unsupported(config.sync):
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise ConfigError(f"{refused[0]}{more}")
     scheduling = config.control_plane.advanced.virtual_scheduler.enabled
     kubelets = config.networking.advanced.proxy_kubelets
     kinds = select(config.settled_sync, config.policies, kubelets, scheduling=scheduling)
@@ -128,7 +129,7 @@ def kinds_for(config: Config) -> tuple[Kind, ...]:
     asked = config.policies.network_policy
     if asked.enabled or "enabled" in asked.model_fields_set:
         kinds = (*kinds, IsolationKind(asked, spread=namespaces.enabled))
-    mapped = replicated(config.networking.replicate_services)
+    mapped = replicated_for(config)
     return (*kinds, *mapped, *dns_kinds(config.control_plane.coredns), *metrics_kinds())
 
 
@@ -240,17 +241,33 @@ def _shown(resource: Resource, custom: FromCustomResource) -> Kind:
 
 
 def replicated(services: ReplicateServices) -> Iterator[Kind]:
-    """Yield the kinds of Services that are copied by name; also without a rule, for they take back what was copied."""
+    """Return the kinds of Services that are copied by name; also without a rule, for they take back what was copied."""
+    return replicas(*replications(services))
+
+
+def replications(services: ReplicateServices) -> tuple[list[Replication], list[Replication]]:
+    """Return the rules from the host, and those to it."""
     inward = [Replication(_virtual(rule.to), Place(*split(rule.from_, ""))) for rule in services.from_host]
     outward = [
         Replication(_virtual(rule.from_), Place("", rule.to), rule.delete_on_removal) for rule in services.to_host
     ]
-    yield from replicas(inward, outward)
+    return inward, outward
 
 
-def with_replication(kinds: Iterable[Kind], services: ReplicateServices) -> tuple[Kind, ...]:
-    """Return the kinds with those of other rules of replication; what these read beside places is always read."""
-    return (*(kind for kind in kinds if not isinstance(kind, Replica | Leftovers)), *replicated(services))
+def replicated_for(config: Config) -> Iterator[Kind]:
+    """Yield the same for a whole configuration. Raises ConfigError with the path of a rule that cannot be."""
+    services, gateway = config.networking.replicate_services, config.gateway
+    for rule, what in impossible(*replications(services), names_of(config), gateway.service_name):
+        raise ConfigError(f"networking.replicateServices.{rule}: {what}")
+    return replicated(services)
+
+
+def with_replication(kinds: Iterable[Kind], config: Config) -> tuple[Kind, ...]:
+    """Return the kinds with those of other rules of replication; what these read beside places is always read.
+
+    Raises ConfigError with the path of a rule that cannot be.
+    """
+    return (*(kind for kind in kinds if not isinstance(kind, Replica | Leftovers)), *replicated_for(config))
 
 
 def _virtual(name: str) -> VirtualKey:

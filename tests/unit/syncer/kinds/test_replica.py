@@ -6,7 +6,9 @@ import pytest
 
 from tests.unit.syncer.world import NAMES, Objects, World, a_service, writes
 from vgateway.config.replication import ReplicateServices
+from vgateway.errors import ConfigError
 from vgateway.kube.objects import Obj, VirtualKey, annotations
+from vgateway.local.gateway import config_of
 from vgateway.syncer.kind import Kind
 from vgateway.syncer.kinds.backends import SERVICE_NAME
 from vgateway.syncer.kinds.replica import replicas
@@ -184,8 +186,54 @@ def test_whatever_the_rules_say_nothing_new_is_followed_but_places() -> None:
         "fromHost": [{"from": "databases/main", "to": "apps/database"}],
         "toHost": [{"from": "shop/web", "to": "shop-web", "deleteOnRemoval": True}],
     }
-    kinds = with_replication(KINDS, ReplicateServices.model_validate(rules))
+    kinds = with_replication(KINDS, config_of({"networking": {"replicateServices": rules}}))
     assert all_sources(kinds) == all_sources(KINDS)
     assert all_indexes(kinds) == all_indexes(KINDS)
     assert {place for _, place in place_sources(kinds)} == {MAIN, Place("databases")}
-    assert [one.name for one in with_replication(kinds, ReplicateServices())] == [one.name for one in KINDS]
+    assert [one.name for one in with_replication(kinds, config_of({}))] == [one.name for one in KINDS]
+
+
+OWN = config_of({}).gateway
+
+
+@pytest.mark.parametrize(
+    ("rules", "problem"),
+    [
+        pytest.param(
+            {"fromHost": [{"from": "a/b", "to": "default/kubernetes"}]},
+            "fromHost.0: the tenant's API has that name",
+            id="the-tenants-api",
+        ),
+        pytest.param(
+            {"fromHost": [{"from": "a/b", "to": "c/d"}, {"from": "a/b", "to": "kube-system/kube-dns"}]},
+            "fromHost.1: the virtual cluster's DNS has that name",
+            id="the-dns",
+        ),
+        pytest.param(
+            {"toHost": [{"from": "a/b", "to": OWN.service_name}]},
+            "toHost.0: the Service in front of the gateway has that name",
+            id="the-gateway",
+        ),
+        pytest.param(
+            {"toHost": [{"from": "a/b", "to": f"b-x-a-x-{OWN.name}"}]}, "toHost.0: it names itself", id="its-own-twin"
+        ),
+        pytest.param(
+            {"fromHost": [{"from": f"b-x-a-x-{OWN.name}", "to": "a/b"}]},
+            "fromHost.0: it leads back to where it comes from",
+            id="its-own-copy",
+        ),
+        pytest.param(
+            {"fromHost": [{"from": f"{OWN.namespace}/out", "to": "a/b"}], "toHost": [{"from": "a/b", "to": "out"}]},
+            "fromHost.0: it leads back to where it comes from",
+            id="two-rules-in-a-circle",
+        ),
+    ],
+)
+def test_rules_that_name_what_is_taken_or_themselves_are_refused_with_their_path(rules: Any, problem: str) -> None:
+    with pytest.raises(ConfigError, match=f"^networking.replicateServices.{problem}"):
+        with_replication(KINDS, config_of({"networking": {"replicateServices": rules}}))
+
+
+def test_a_copy_of_a_copy_is_no_circle() -> None:
+    rules = {"fromHost": [{"from": "out", "to": "c/d"}], "toHost": [{"from": "a/b", "to": "out"}]}
+    assert with_replication(KINDS, config_of({"networking": {"replicateServices": rules}}))
