@@ -1,5 +1,6 @@
 """The chart and what Python makes of the same values are the same; the generated parts of the chart are current."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from tests.support.helm import CHART, Helm, helm_program
 from vgateway.install.layout import Release
 from vgateway.install.manifests import manifests
 from vgateway.install.wiring import config_of
+from vgateway.local.paths import cache_home
+from vgateway.local.progress import Progress
+from vgateway.local.toolchain import ensure_programs
 
 RELEASE = Release("my", "team-a")
 LONG = Release("a-virtual-cluster-with-a-name", "a-host-namespace-with-a-long-name")
@@ -219,3 +223,16 @@ def test_values_that_the_gateway_would_refuse_are_refused_before_anything_is_ins
 
 def test_helm_finds_nothing_to_say_against_the_chart(helm: Helm) -> None:
     assert "0 chart(s) failed" in helm.ok("lint", "--strict", str(CHART))
+
+
+def test_the_kustomize_overlay_puts_everything_into_one_namespace_and_tells_the_gateway_its_own(tmp_path: Path) -> None:
+    kubectl = ensure_programs(["kubectl"], cache_home(os.environ), Progress())["kubectl"]
+    overlay = CHART.parents[1] / "kustomize" / "overlays" / "example"
+    done = subprocess.run([kubectl, "kustomize", str(overlay)], capture_output=True, check=True)
+    made = by_name(yaml.safe_load_all(done.stdout))
+    assert {obj["metadata"]["namespace"] for obj in made.values()} == {"team-a"}
+    assert made["RoleBinding", "vc-demo"]["subjects"][0]["namespace"] == "team-a"
+    said = yaml.safe_load(made["Secret", "vc-config-demo"]["stringData"]["config.yaml"])
+    assert config_of(said, Release("demo", "team-a")).export_kube_config.server == "https://demo.team-a.svc"
+    (claim,) = made["StatefulSet", "demo"]["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["storageClassName"] == "fast"

@@ -1,10 +1,13 @@
 """A virtual cluster in pods of one host namespace, put there by Helm with rights in that namespace only."""
 
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 
@@ -168,3 +171,68 @@ def test_uninstalling_leaves_the_host_as_it_was(
     assert listing(host, somebody.namespace)["namespace"] != before["namespace"]
     somebody.helm.ok("uninstall", NAME, "-n", somebody.namespace, "--wait", "--timeout", "300s")
     eventually(lambda: listing(host, somebody.namespace), lambda now: now == before)
+
+
+def vgateway(somebody: Installer, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command as somebody who has kubectl on PATH and the installer's kubeconfig."""
+    environ = {
+        "PATH": f"{somebody.kubectl.program.parent}:/usr/bin:/bin",
+        "HOME": str(somebody.helm.home),
+        "KUBECONFIG": str(somebody.kubectl.kubeconfig),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "vgateway", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=420,
+        env=environ,
+        check=False,
+    )
+
+
+def test_the_command_line_makes_shows_reaches_and_removes_a_virtual_cluster_without_helm(
+    somebody: Installer, before: dict[str, list[str]], host: Kubectl, tmp_path: Path
+) -> None:
+    def ok(*arguments: str) -> str:
+        done = vgateway(somebody, *arguments)
+        assert done.returncode == 0, f"vgateway {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    where = ("-n", somebody.namespace)
+    values = tmp_path / "vcluster.yaml"
+    values.write_text("controlPlane: {statefulSet: {persistence: {volumeClaim: {enabled: false}}}}\n")
+    ok("create", "cli", *where, "-f", str(values))
+    try:
+        (line,) = [one for one in orjson.loads(ok("list", *where, "-o", "json")) if one["name"] == "cli"]
+        assert (line["status"], line["version"], line["installedBy"]) == ("Running", "v1.36.3", "vgateway")
+        assert "Role/vc-cli" in orjson.loads(ok("describe", "cli", *where, "-o", "json"))["parts"]
+        assert "namespace/kube-system" in ok(
+            "connect", "cli", *where, "--", "kubectl", "get", "namespaces", "-o", "name"
+        )
+        assert yaml.safe_load(ok("kubeconfig", "cli", *where)) == somebody.kubeconfig("cli")
+        again = vgateway(somebody, "create", "cli", *where, "-f", str(values))
+        assert (again.returncode, again.stderr.strip().splitlines()[-1]) == (
+            2,
+            f"vgateway: cli is in {somebody.namespace} already: --upgrade changes it",
+        )
+        changed = tmp_path / "changed.yaml"
+        budget = "advanced: {podDisruptionBudget: {enabled: true}}"
+        changed.write_text(values.read_text().replace("{statefulSet", f"{{{budget}, statefulSet"))
+        ok("create", "cli", *where, "-f", str(changed), "--upgrade", "--no-wait")
+        assert "PodDisruptionBudget/cli" in orjson.loads(ok("describe", "cli", *where, "-o", "json"))["parts"]
+        ok("create", "cli", *where, "-f", str(values), "--upgrade")
+        assert "PodDisruptionBudget/cli" not in orjson.loads(ok("describe", "cli", *where, "-o", "json"))["parts"]
+    finally:
+        removed = vgateway(somebody, "delete", "cli", *where)
+    assert removed.returncode == 0, removed.stderr
+    eventually(lambda: listing(host, somebody.namespace), lambda now: now == before)
+    gone = vgateway(somebody, "delete", "cli", *where)
+    assert (gone.returncode, gone.stderr) == (2, f"vgateway: there is no virtual cluster cli in {somebody.namespace}\n")
+
+
+def test_plain_manifests_are_what_the_hosts_api_server_takes(somebody: Installer) -> None:
+    printed = vgateway(somebody, "manifests", "plain", "-n", somebody.namespace).stdout
+    done = somebody.kubectl.run("apply", "--dry-run=server", "-f", "-", stdin=printed.encode())
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"statefulset.apps/plain created (server dry run)" in done.stdout
+    assert b"would violate" not in done.stderr

@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from vgateway.cli import config, local, pod
+from vgateway.cli import config, local, pod, virtual
+from vgateway.cli.connect import connect, disconnect
 from vgateway.cli.explain import explain
 from vgateway.cli.run import run
 from vgateway.errors import ConfigError
@@ -13,6 +14,14 @@ from vgateway.local.errors import LocalError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(run)
 app.command()(explain)
+app.command()(virtual.create)
+app.command()(connect)
+app.command()(disconnect)
+app.command("list")(virtual.list_clusters)
+app.command()(virtual.describe)
+app.command()(virtual.delete)
+app.command()(virtual.kubeconfig)
+app.command()(virtual.manifests)
 app.add_typer(config.app, name="config")
 app.add_typer(local.app, name="local")
 app.add_typer(pod.app, name="pod", hidden=True)

@@ -7,6 +7,7 @@ from tests.support.helm import CHART
 from vgateway import __version__
 from vgateway.install.chart import arguments_template, rights_template, values_schema
 from vgateway.install.layout import Release
+from vgateway.install.manifests import manifests
 from vgateway.install.wiring import config_of
 
 RENEW = "run deploy/helm/generate"
@@ -33,3 +34,8 @@ def test_the_values_that_the_chart_shows_are_the_models_defaults() -> None:
 def test_the_chart_has_the_version_of_what_it_installs() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+def test_the_kustomize_base_is_what_the_command_line_prints() -> None:
+    base = CHART.parents[1] / "kustomize" / "base" / "vgateway.yaml"
+    assert list(yaml.safe_load_all(base.read_text())) == manifests({}, Release("demo", "vgateway-demo")), RENEW
