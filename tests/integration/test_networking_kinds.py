@@ -241,6 +241,21 @@ def test_an_ingress_of_a_class_that_the_tenant_is_not_shown_stays_and_says_why(
     assert copies(host, "ingresses", place) == []
 
 
+def test_a_host_name_that_somebody_else_claims_of_the_same_controller_is_told(
+    networked: Kubectl, host: Kubectl, place: str, shown_class: str
+) -> None:
+    theirs = ingress(shown_class)
+    theirs["metadata"]["name"] = "theirs"
+    host.apply(with_namespace(theirs, HOST_NAMESPACE))
+    networked.apply(with_namespace(ingress(shown_class), place))
+
+    about = ("-n", place, "--field-selector", "involvedObject.name=shop,reason=HostNameShared")
+    events = eventually(lambda: networked.json("get", "events", *about)["items"], lambda found: bool(found))
+    assert "shop.example.com" in events[0]["message"]
+    assert len(copies(host, "ingresses", place)) == 1
+    host.ok("delete", "ingress", "theirs", "-n", HOST_NAMESPACE)
+
+
 def test_a_policy_selects_the_tenants_pods_and_follows_changes_and_edits(
     networked: Kubectl, host: Kubectl, place: str
 ) -> None:

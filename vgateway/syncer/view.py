@@ -32,6 +32,7 @@ BY_SERVICE = "service"
 BY_INVOLVED = "involved"
 BY_VOLUME = "volume"
 BY_HOLDER = "holder"
+BY_CLAIM = "claim"
 
 
 class Lookup(Protocol):

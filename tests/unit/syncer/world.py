@@ -16,7 +16,7 @@ from vgateway.syncer import resources
 from vgateway.syncer.kind import Index, Kind, Side
 from vgateway.syncer.kinds.backends import service_values
 from vgateway.syncer.kinds.event import involved_values
-from vgateway.syncer.kinds.ingress import INGRESSES_REFER
+from vgateway.syncer.kinds.ingress import INGRESSES_REFER, claims
 from vgateway.syncer.kinds.node import node_values
 from vgateway.syncer.kinds.pod.needs import waiting_values
 from vgateway.syncer.kinds.references import PODS_REFER
@@ -43,6 +43,7 @@ from vgateway.syncer.steps import (
 )
 from vgateway.syncer.tokens import filled
 from vgateway.syncer.view import (
+    BY_CLAIM,
     BY_HOST_NODE,
     BY_INVOLVED,
     BY_NAMESPACE,
@@ -66,6 +67,7 @@ INDEXES: dict[str, Callable[[Obj], Iterable[str]]] = {
     BY_SERVICE: service_values,
     BY_VOLUME: volume_values,
     BY_INVOLVED: involved_values,
+    BY_CLAIM: claims,
     BY_NAMESPACE: lambda obj: (obj["metadata"].get("namespace") or "",),
 }
 _uids = count(1)

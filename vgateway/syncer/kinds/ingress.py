@@ -4,19 +4,21 @@ Hosts and paths stay as they are. Annotations are the controllers' own; those th
 Secret are translated, with the secrets they need.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import orjson
 
 from vgateway.kube.names import Names
-from vgateway.kube.objects import Obj, Resource, VirtualKey, VirtualObj, annotations, get_path
-from vgateway.syncer.kind import Hint, Side, SyncedKind, Wake
+from vgateway.kube.objects import HostObj, Obj, Resource, VirtualKey, VirtualObj, annotations, get_path
+from vgateway.kube.ownership import owner_of
+from vgateway.syncer.kind import Hint, Index, Side, Source, SyncedKind, Wake
 from vgateway.syncer.kinds.custom import push_naming, with_host_names
 from vgateway.syncer.kinds.references import Referrer
 from vgateway.syncer.metadata import host_annotations
 from vgateway.syncer.resources import INGRESSCLASSES, INGRESSES, SECRETS
 from vgateway.syncer.rules import mirror, pull
-from vgateway.syncer.view import View
+from vgateway.syncer.steps import Step, Tell
+from vgateway.syncer.view import BY_CLAIM, View
 
 BACKENDS = (
     "spec.defaultBackend.service.name",
@@ -84,6 +86,40 @@ def _of_class(hint: Hint, view: View) -> Iterable[VirtualKey]:
     return view.all_virtual_keys(INGRESSES) if hint.came or hint.went else ()
 
 
+def claims(ingress: Obj) -> Iterable[str]:
+    """Return the host names that an Ingress claims of its controller, each with the class."""
+    served_by = get_path(ingress, "spec.ingressClassName") or ""
+    hosts = {rule.get("host") for rule in get_path(ingress, "spec.rules") or ()}
+    return sorted(f"{served_by} {host}" for host in hosts if host)
+
+
+def _told(ingress: Obj, view: View) -> Iterator[Step]:
+    """Tell of host names that somebody else claims too."""
+    if contested := ", ".join(_contested(ingress, view)):
+        yield Tell("HostNameShared", f"{contested}: an Ingress that is not yours claims it of the same controller")
+
+
+def _contested(ingress: Obj, view: View) -> Iterator[str]:
+    """Yield the host names that somebody else's Ingress claims of the same controller."""
+    for claim in claims(ingress):
+        if any(owner is None for _, owner in _claimants(claim, view)):
+            yield claim.partition(" ")[2]
+
+
+def _claimants(claim: str, view: View) -> Iterator[tuple[str, VirtualKey | None]]:
+    """Yield (name on the host, whose it is if it is the tenant's) of the Ingresses that claim a host name."""
+    for namespace, name in view.host[INGRESSES].keys_by_index(BY_CLAIM, claim):
+        found = view.host[INGRESSES].get(namespace, name)
+        if found is not None:
+            yield name, owner_of(view.names, INGRESSES, HostObj(found))
+
+
+def _rivals(hint: Hint, view: View) -> Iterable[VirtualKey]:
+    """Return the tenant's Ingresses that claim what another one claims."""
+    owners = (owner for claim in claims(hint.some) for _, owner in _claimants(claim, view))
+    return {owner for owner in owners if owner is not None}
+
+
 class IngressKind(SyncedKind):
     """Every Ingress whose class the tenant may use."""
 
@@ -97,7 +133,26 @@ class IngressKind(SyncedKind):
         pull("status.loadBalancer"),
     )
 
-    also_wakes = (Wake(Side.VIRTUAL, INGRESSCLASSES, _of_class),)
+    also_wakes = (Wake(Side.VIRTUAL, INGRESSCLASSES, _of_class), Wake(Side.HOST, INGRESSES, _rivals))
+
+    @property
+    def reads(self) -> tuple[Source, ...]:
+        """Those of others in the host namespace too, which may claim the same host names."""
+        return (Source(Side.HOST, INGRESSES, everything=True),)
+
+    @property
+    def indexes(self) -> tuple[Index, ...]:
+        """Who claims a host name."""
+        return (Index(Side.HOST, INGRESSES, BY_CLAIM, claims),)
+
+    def introduce(self, virtual: VirtualObj, view: View) -> Iterator[Step]:
+        """Tell already when the copy is made: nobody looks again when it is seen."""
+        yield from _told(virtual, view)
+        yield from super().introduce(virtual, view)
+
+    def agree(self, virtual: VirtualObj, host: HostObj, view: View) -> Iterator[Step]:
+        """Tell when somebody else comes later; which of the two is served, the controller decides."""
+        yield from _told(host, view)
 
     def refusal(self, virtual: VirtualObj, view: View) -> str:
         """Where the tenant is shown the host's classes, it may use those that it is shown."""

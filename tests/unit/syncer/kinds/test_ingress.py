@@ -131,3 +131,51 @@ def test_a_class_that_the_tenant_was_not_given_is_refused_and_told() -> None:
     assert [type(step) for step in world.round(INGRESS, KEY)] == [CreateHost]
     world.virtual[INGRESSCLASSES].by_key.clear()
     assert [type(step) for step in world.round(INGRESS, KEY)] == [Tell, DeleteHost]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        pytest.param({"ingressClassName": "public"}, True, id="the-same-controller"),
+        pytest.param({"ingressClassName": "private"}, False, id="another-controller"),
+        pytest.param(
+            {"ingressClassName": "public", "rules": [{"host": "other.example.com"}]}, False, id="another-name"
+        ),
+        pytest.param({"ingressClassName": "public", "rules": [{"http": {"paths": []}}]}, False, id="no-name"),
+    ],
+)
+def test_a_host_name_that_somebody_else_claims_is_told(theirs: Obj, told: bool) -> None:
+    world = World()
+    world.virtual[INGRESSES].put(ingress(ingressClassName="public"))
+    world.round(INGRESS, KEY)
+    world.round(INGRESS, KEY)
+    assert world.plan(INGRESS, KEY) == []
+
+    other = ingress(**theirs)
+    other["metadata"] = {"name": "theirs", "namespace": "host-ns"}
+    world.host[INGRESSES].put(other)
+    steps = world.plan(INGRESS, KEY)
+
+    assert [type(step) for step in steps] == ([Tell] if told else [])
+    if told:
+        assert isinstance(steps[0], Tell)
+        assert "shop.example.com: an Ingress that is not yours" in steps[0].message
+
+
+def test_it_is_told_at_once_where_the_other_was_first() -> None:
+    world, other = World(), ingress(ingressClassName="public")
+    other["metadata"] = {"name": "theirs", "namespace": "host-ns"}
+    world.host[INGRESSES].put(other)
+    world.virtual[INGRESSES].put(ingress(ingressClassName="public"))
+    assert [type(step) for step in world.plan(INGRESS, KEY)] == [Tell, CreateHost]
+
+
+def test_two_of_the_tenants_own_may_share_a_host_name() -> None:
+    world = World()
+    for name in ("shop", "cart"):
+        mine = ingress(ingressClassName="public")
+        mine["metadata"]["name"] = name
+        world.virtual[INGRESSES].put(mine)
+        world.round(INGRESS, VirtualKey("default", name))
+    world.round(INGRESS, KEY)
+    assert world.plan(INGRESS, KEY) == []
