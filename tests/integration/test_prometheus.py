@@ -20,7 +20,7 @@ from tests.support.prometheus import ADDRESSES, JOBS, PAGES, asked, job, prometh
 pytestmark = pytest.mark.cluster
 
 NAME = "watching"
-PLACE = "both-have-it"
+PLACE = "both-are-scraped"
 CONFIGURATION = """
 networking: {advanced: {proxyKubelets: {byIP: true}}}
 sync: {fromHost: {nodes: {enabled: true}}}

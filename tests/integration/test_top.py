@@ -29,7 +29,7 @@ BUSY = "trap 'exit 0' TERM; while :; do for i in 1 2 3 4 5 6 7 8 9; do :; done; 
 PATIENCE = 300.0
 PROXY = "/api/v1/nodes/node-1/proxy"
 SHOWN = "shown"
-PLACE = "both-have-it"
+PLACE = "both-have-figures"
 API = "/apis/metrics.k8s.io/v1beta1"
 REGISTRATION = "v1beta1.metrics.k8s.io"
 ON = "integrations: {metricsServer: {enabled: true}}\n"
@@ -223,7 +223,7 @@ def test_who_may_read_figures_is_the_tenants_own_affair(shown: Kubectl) -> None:
     shown.ok("create", "role", "reader", "-n", PLACE, "--verb=get,list", "--resource=pods.metrics.k8s.io")
     shown.ok("create", "rolebinding", "reader", "-n", PLACE, "--role=reader", f"--serviceaccount={PLACE}:reader")
 
-    assert 'cannot list resource "pods" in API group "metrics.k8s.io" in the namespace "both-have-it"' in refused
+    assert 'cannot list resource "pods" in API group "metrics.k8s.io" in the namespace "both-have-figures"' in refused
     assert eventually(may, lambda code: code == 0) == 0
     assert b"at the cluster scope" in shown.run("get", "--raw", f"{API}/pods", reader).stderr
 
