@@ -44,6 +44,7 @@ from vgateway.kubelet.nodes import Port, StoreNodes, shared_names
 from vgateway.kubelet.reviewer import Reviewer
 from vgateway.metricsapi.handler import MetricsApi, Tenants
 from vgateway.proxy.front import Front
+from vgateway.proxy.issuers import SignIn
 from vgateway.proxy.metrics import FrontMetrics
 from vgateway.proxy.services import ServiceAddresses
 from vgateway.supervisor import Runnable, Supervisor
@@ -112,8 +113,9 @@ def build(config: Config, path: Path) -> Process:
     departures = Departures(nodes)
     syncer.caches.followed[Side.VIRTUAL, NODES].subscribe(departures.changed)
     kubelet = kubelet_handler(directory, nodes, virtual_api, streams, figures, KubeletMetrics(registry), departures)
+    front = Front(plain, front_proxy, services=services, sign_in=sign_in_of(config), metrics=FrontMetrics(registry))
     listeners = [
-        front_listener(config, Front(plain, front_proxy, services=services, metrics=FrontMetrics(registry))),
+        front_listener(config, front),
         kubelet_listener(config, kubelet, nodes),
     ]
     if config.integrations.metrics_server.enabled:
@@ -253,6 +255,12 @@ def service_addresses(syncer: Syncer, host: ApiClient, transports: Sequence[Tran
     if kind is None:
         return None
     return ServiceAddresses(Forerunner(kind, syncer.view, host, syncer.controller), *transports)
+
+
+def sign_in_of(config: Config) -> SignIn | None:
+    """Return what verifies tokens of the configured issuers, None if there are none."""
+    issuers = config.control_plane.proxy.authentication.jwt
+    return SignIn(issuers) if issuers else None
 
 
 def upstream_of(credentials: Credentials, hop: str) -> Upstream:

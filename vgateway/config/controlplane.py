@@ -4,6 +4,7 @@ from pydantic import Field
 
 from vgateway.config.base import Port, Section
 from vgateway.config.coredns import Coredns
+from vgateway.config.signin import Authentication
 from vgateway.config.workload import (
     BackingStore,
     Distro,
@@ -23,6 +24,7 @@ class Proxy(Section):
     """TCP port of the front."""
     extra_sans: tuple[str, ...] = Field(default=(), alias="extraSANs")
     """More names and addresses that an installation's certificate says: those by which tenants reach it."""
+    authentication: Authentication = Authentication()
 
 
 class Kubelet(Section):

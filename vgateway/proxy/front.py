@@ -12,8 +12,10 @@ from aiohttp import web
 
 from vgateway import __version__
 from vgateway.errors import GatewayError
+from vgateway.proxy.claims import bearer_of
 from vgateway.proxy.headers import address_of, naming_node, outgoing_headers
 from vgateway.proxy.identity import UNKNOWN, Identity, identity_of_certificate
+from vgateway.proxy.issuers import SignIn
 from vgateway.proxy.metrics import FrontMetrics
 from vgateway.proxy.servicebodies import reading_of
 from vgateway.proxy.services import ServiceAddresses
@@ -31,7 +33,8 @@ class Front:
 
     ``plain`` is the pool without a client certificate: what goes there is judged by its bearer token, or anonymous.
     ``front_proxy`` presents the front-proxy certificate, so the API server believes the identity headers there.
-    ``services`` gives Services the host's addresses; without it the syncer does so afterwards.
+    ``services`` gives Services the host's addresses; without it the syncer does so afterwards. ``sign_in`` judges the
+    tokens of issuers that the gateway knows; all others are the API server's.
     """
 
     def __init__(
@@ -40,9 +43,11 @@ class Front:
         front_proxy: Upstream,
         *,
         services: ServiceAddresses | None = None,
+        sign_in: SignIn | None = None,
         metrics: FrontMetrics | None = None,
     ) -> None:
         self._services = services
+        self._sign_in = sign_in
         self._plain = plain
         self._front_proxy = front_proxy
         self._metrics = metrics
@@ -73,6 +78,8 @@ class Front:
             return _own_endpoint(target)
         peer = peer_of_request(request)
         identity = UNKNOWN if peer is None else self._identity(peer)
+        if self._sign_in is not None and not identity.vouched:
+            identity = await self._signed_in(self._sign_in, request)
         headers = outgoing_headers(
             request.headers.items(), identity, address_of(request.remote or ""), application=target.application
         )
@@ -83,6 +90,10 @@ class Front:
             return await self._services.serve(request, target, headers, reading, vouched=identity.vouched)
         outgoing = Outgoing(request.method, target.raw, headers, endless=target.watch and request.method == "GET")
         return await relay(request, self._front_proxy if identity.vouched else self._plain, outgoing)
+
+    async def _signed_in(self, sign_in: SignIn, request: web.BaseRequest) -> Identity:
+        token = bearer_of(request.headers.getall("Authorization", ()))
+        return UNKNOWN if token is None else await sign_in.identity(token) or UNKNOWN
 
     def _identity(self, peer: Peer) -> Identity:
         if peer.expires < time.time():

@@ -57,5 +57,5 @@ def identity_headers(user: User) -> Headers:
 def _value(text: str) -> str:
     """Return ``text`` if a header carries it unchanged: readers trim blanks, and control characters end lines."""
     if text != text.strip(" \t") or not text.isprintable():
-        raise GatewayError(403, "the certificate names a user or group with characters that no header can carry")
+        raise GatewayError(403, "the user or a group has a name with characters that no header can carry")
     return text
