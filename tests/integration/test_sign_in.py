@@ -39,7 +39,7 @@ def issuer(host: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module")
 def tenant(clusters: Clusters, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubectl]:
     """The administrator of a virtual cluster that trusts the issuer."""
-    asked = {"url": issuer.url, "audiences": ["vgateway"], "certificateAuthority": str(issuer.authority)}
+    asked = {"url": issuer.url, "audiences": ["vgateway"], "certificateAuthority": issuer.authority}
     proxy = {"authentication": {"jwt": [{"issuer": asked, "claimMappings": MAPPINGS}]}}
     file: Path = tmp_path_factory.mktemp("config") / "vcluster.yaml"
     file.write_text(yaml.safe_dump({"controlPlane": {"proxy": proxy}}))

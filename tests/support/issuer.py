@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -22,7 +21,7 @@ class Issuer:
 
     def __init__(self, authority: Authority, address: str, port: int) -> None:
         self.url = f"https://{address}:{port}/realm"
-        self.authority: Path = authority.certificate
+        self.authority = authority.certificate.read_text()
         self.keys: dict[str, Any] = {}
         self.asked = 0
 

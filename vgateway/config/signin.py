@@ -3,7 +3,6 @@
 The field names and rules are those of kube-apiserver's structured authentication configuration (KEP-3331).
 """
 
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -20,8 +19,8 @@ class Issuer(Section):
     """Must be what tokens say in ``iss``, to the letter; keys are found below ``/.well-known/openid-configuration``."""
     audiences: Annotated[tuple[str, ...], Field(min_length=1)]
     """A token is good when its ``aud`` has one of these."""
-    certificate_authority: Path | None = None
-    """PEM bundle that signed the issuer's certificate; without it the system's authorities are trusted."""
+    certificate_authority: Annotated[str, Field(pattern=r"^-----BEGIN CERTIFICATE-----\n")] | None = None
+    """PEM text, not a file, of who signed the issuer's certificate; without it the system's authorities are trusted."""
 
 
 class MappedClaim(Section):

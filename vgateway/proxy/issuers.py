@@ -42,7 +42,7 @@ class Keys:
 
     def __init__(self, rules: JwtIssuer, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = rules.issuer.url
-        self._context = tls_context(rules.issuer.certificate_authority)
+        self._context = tls_context(ca_data=rules.issuer.certificate_authority)
         self._clock = clock
         self._keys: Sequence[jwt.PyJWK] = ()
         self._fetched = self._tried = float("-inf")

@@ -27,7 +27,7 @@ def issuer(tmp_path: Path) -> Iterator[Issuer]:
 def rules(issuer: Issuer) -> JwtIssuer:
     return JwtIssuer.model_validate(
         {
-            "issuer": {"url": issuer.url, "audiences": ["vgateway"], "certificateAuthority": str(issuer.authority)},
+            "issuer": {"url": issuer.url, "audiences": ["vgateway"], "certificateAuthority": issuer.authority},
             "claimMappings": {
                 "username": {"claim": "sub", "prefix": "corp:"},
                 "groups": {"claim": "groups", "prefix": "corp:"},
