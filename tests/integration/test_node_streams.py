@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -151,7 +152,7 @@ def test_a_node_that_leaves_ends_what_was_open_on_it_with_the_reason_and_takes_n
 @contextmanager
 def absent(host: Kubectl, node: str) -> Iterator[None]:
     """Take a node off the host around the body, which has less than the 40 seconds that its pods are left alone."""
-    kept = host.json("get", "node", node)
+    kept, drivers = host.json("get", "node", node), host.json("get", "csinode", node)
     host.ok("delete", "node", node)
     try:
         yield
@@ -160,6 +161,20 @@ def absent(host: Kubectl, node: str) -> Iterator[None]:
         host.apply({"apiVersion": "v1", "kind": "Node", "metadata": meta, "spec": kept["spec"]})
         host.ok("patch", "node", node, "--subresource=status", "--type=merge", "-p",
                 orjson.dumps({"status": kept["status"]}).decode())  # fmt: skip
+        # It goes with the Node, and a kubelet writes it when it starts.
+        host.ok("wait", "--for=delete", f"csinode/{node}", "--timeout=60s")
+        host.apply({"apiVersion": "storage.k8s.io/v1", "kind": "CSINode", "metadata": _owned(drivers, host, node),
+                    "spec": {"drivers": drivers["spec"].get("drivers") or []}})  # fmt: skip
+
+
+def _owned(obj: dict[str, Any], host: Kubectl, node: str) -> dict[str, Any]:
+    """Return the metadata of what a Node owns, for the Node that there is now."""
+    owner = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": host.json("get", "node", node)["metadata"]["uid"]}
+    return {
+        "name": obj["metadata"]["name"],
+        "annotations": obj["metadata"].get("annotations") or {},
+        "ownerReferences": [owner],
+    }
 
 
 def test_a_gateway_that_shuts_down_says_so_to_the_commands_that_outlast_its_patience(
