@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from vgateway.local.addresses import Addresses
+from vgateway.local.errors import LocalError
 from vgateway.local.mounts import is_namespace
 from vgateway.local.processes import find_program, run
 
@@ -38,8 +39,7 @@ def ensure_node(addresses: Addresses, index: int, nodes: int) -> None:
     ensure_namespace(namespace)
     if not _has_link("eth0", namespace):
         link = addresses.node_link(index)
-        if _has_link(link):
-            _ip("link", "delete", link)
+        _remove_link(link)
         _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", namespace)
         _ip("link", "set", link, "master", addresses.bridge, "up")
     _ip("-n", namespace, "address", "replace", f"{addresses.node(index)}/24", "dev", "eth0")
@@ -55,8 +55,7 @@ def ensure_node(addresses: Addresses, index: int, nodes: int) -> None:
 def remove_node(addresses: Addresses, index: int) -> None:
     """Remove a node's namespace and link; its routes go with them."""
     remove_namespace(addresses.node_namespace(index))
-    if _has_link(addresses.node_link(index)):
-        _ip("link", "delete", addresses.node_link(index))
+    _remove_link(addresses.node_link(index))
     # The route would stay on the bridge, which does.
     pods = str(addresses.node_pods(index))
     if _has_link(addresses.bridge) and run([find_program("ip"), "route", "show", pods]).strip():
@@ -81,11 +80,10 @@ def remove_everything(addresses: Addresses) -> None:
     """Remove every namespace and link of the instance; their names are its own by its number."""
     for path in sorted(NAMESPACES.glob(f"{addresses.prefix}-*")):
         remove_namespace(path.name)
-    if _has_link(addresses.bridge):
-        _ip("link", "delete", addresses.bridge)
+    _remove_link(addresses.bridge)
     for link in _links():
         if link.startswith(f"{addresses.prefix}n"):
-            _ip("link", "delete", link)
+            _remove_link(link)
 
 
 def address_of(namespace: str, link: str) -> str:
@@ -99,6 +97,17 @@ def parse_address(output: str) -> str:
     """Read the first address from ``ip -json address``."""
     links = orjson.loads(output or "[]")
     return next((str(info["local"]) for link in links for info in link.get("addr_info", ())), "")
+
+
+def _remove_link(link: str) -> None:
+    """Remove a link if it is there; the kernel may come first, a moment after the namespace of its other end."""
+    if not _has_link(link):
+        return
+    try:
+        _ip("link", "delete", link)
+    except LocalError:
+        if _has_link(link):
+            raise
 
 
 def _has_link(link: str, namespace: str = "") -> bool:
