@@ -20,16 +20,12 @@ from vgateway.kube.client import ApiClient
 from vgateway.kube.credentials import from_pod
 from vgateway.kube.objects import Obj, get_path
 from vgateway.local.files import write_file
-from vgateway.local.hostcluster import MASTERS, SERVICE_NAMES, control_plane_pki
+from vgateway.local.hostcluster import ADMINISTRATOR, MANAGER, SYNCER, control_plane_pki, issue_gateway
 from vgateway.local.kubeapi import KubeApi
 from vgateway.local.kubeconfigs import client_user, kubeconfig, write_private
 from vgateway.local.manifests import kubelet_client_binding
-from vgateway.local.pki import Authority, Identity, KeyPair
+from vgateway.local.pki import Authority, KeyPair
 from vgateway.syncer.resources import SECRETS, SERVICES
-
-TENANT = Identity("kubernetes-admin", (MASTERS,))
-SYNCER = Identity("vgateway-syncer", (MASTERS,))
-MANAGER = Identity("system:kube-controller-manager")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +88,8 @@ def _issue(place: Place, config: Config, cluster_ip: str) -> None:
     hosts = (*release.hosts, *filter(None, (cluster_ip, place.address)), *config.control_plane.proxy.extra_sans)
     control_plane_pki(authority, (release.name,))
     domain = config.networking.advanced.cluster_domain
-    names = dict.fromkeys((*SERVICE_NAMES, f"kubernetes.default.svc.{domain}", *hosts))
-    authority.issue("gateway", Identity("vgateway", hosts=tuple(names)))
-    authority.issue("syncer", SYNCER)
-    authority.issue("admin", TENANT)
+    issue_gateway(authority, domain, hosts)
+    authority.issue("admin", ADMINISTRATOR)
     server = f"https://127.0.0.1:{API_PORT}"
     manager = authority.issue("controller-manager", MANAGER)
     document = kubeconfig(server, authority.files.certificate, client_user(manager), release.name)

@@ -5,12 +5,11 @@ from pathlib import Path
 from vgateway.config.model import Config
 from vgateway.install.layout import API_PORT, DATA, MANAGER_KUBECONFIG, PKI, STORE_PORT
 from vgateway.local.controlplane import (
-    TENANT_CONTROLLERS_OFF,
     ApiServer,
     ControlPlanePki,
     apiserver_arguments,
-    controller_manager_arguments,
     kine_arguments,
+    tenant_manager_arguments,
 )
 from vgateway.local.pki import KeyPair
 
@@ -33,9 +32,8 @@ def apiserver(config: Config) -> list[str]:
 
 def controller_manager(config: Config) -> list[str]:
     """Return the arguments of the virtual kube-controller-manager."""
-    options = controller_manager_arguments(Path(MANAGER_KUBECONFIG), pki(), TENANT_CONTROLLERS_OFF)
     extra = config.control_plane.distro.k8s.controller_manager.extra_args
-    return [*options, "--horizontal-pod-autoscaler-sync-period=60s", *extra]
+    return [*tenant_manager_arguments(Path(MANAGER_KUBECONFIG), pki()), *extra]
 
 
 def kine(config: Config) -> list[str]:

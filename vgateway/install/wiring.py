@@ -7,6 +7,7 @@ from vgateway.config.load import parse_config
 from vgateway.config.model import Config
 from vgateway.errors import ConfigError
 from vgateway.install.layout import API_PORT, PKI, Release
+from vgateway.local.controlplane import certified
 
 LATER = "127.0.0.1"
 """Stands for the pod's address where there is no pod yet."""
@@ -31,22 +32,10 @@ def config_of(values: Any, release: Release, address: str = LATER) -> Config:
 
 def gateway_section(release: Release, address: str) -> Mapping[str, Any]:
     """Return the wiring of the process in its pod, whose address the virtual API server dials as every node's."""
-    authority = str(PKI / "ca.crt")
     return {
         "name": release.name,
         "namespace": release.namespace,
         "service": release.name,
         "address": address,
-        "tls": {"certificate": str(PKI / "gateway.crt"), "key": str(PKI / "gateway.key"), "clientCA": authority},
-        "virtualCluster": {
-            "server": f"https://127.0.0.1:{API_PORT}",
-            "certificateAuthority": authority,
-            "authorityKey": str(PKI / "ca.key"),
-            "clientCertificate": str(PKI / "syncer.crt"),
-            "clientKey": str(PKI / "syncer.key"),
-            "frontProxyCertificate": str(PKI / "front-proxy-client.crt"),
-            "frontProxyKey": str(PKI / "front-proxy-client.key"),
-            "frontProxyCA": str(PKI / "front-proxy-ca.crt"),
-            "rootCA": authority,
-        },
+        **certified(PKI, f"https://127.0.0.1:{API_PORT}"),
     }

@@ -1,9 +1,10 @@
-"""The arguments of control-plane programs, host's and virtual alike: pure lists, so that a test can read them."""
+"""How a control plane's programs are run, host's and virtual alike: pure values, so that a test can read them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from vgateway.local.pki import KeyPair
 
@@ -112,6 +113,31 @@ def controller_manager_arguments(kubeconfig: Path, pki: ControlPlanePki, off: tu
             **CLIENT_RATE,
         }
     )
+
+
+def tenant_manager_arguments(kubeconfig: Path, pki: ControlPlanePki) -> tuple[str, ...]:
+    """Return the arguments of a virtual cluster's kube-controller-manager."""
+    options = controller_manager_arguments(kubeconfig, pki, TENANT_CONTROLLERS_OFF)
+    return (*options, "--horizontal-pod-autoscaler-sync-period=60s")
+
+
+def certified(pki: PurePath, server: str) -> dict[str, Any]:
+    """Return ``tls`` and ``virtualCluster`` of a gateway's section: which files in ``pki`` it is known and knows by."""
+    authority = str(pki / "ca.crt")
+    return {
+        "tls": {"certificate": str(pki / "gateway.crt"), "key": str(pki / "gateway.key"), "clientCA": authority},
+        "virtualCluster": {
+            "server": server,
+            "certificateAuthority": authority,
+            "authorityKey": str(pki / "ca.key"),
+            "clientCertificate": str(pki / "syncer.crt"),
+            "clientKey": str(pki / "syncer.key"),
+            "frontProxyCertificate": str(pki / "front-proxy-client.crt"),
+            "frontProxyKey": str(pki / "front-proxy-client.key"),
+            "frontProxyCA": str(pki / "front-proxy-ca.crt"),
+            "rootCA": authority,
+        },
+    }
 
 
 def scheduler_arguments(kubeconfig: Path) -> tuple[str, ...]:

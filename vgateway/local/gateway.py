@@ -12,8 +12,9 @@ from vgateway.config.model import Config
 from vgateway.config.pods_only import said_of_pods
 from vgateway.errors import ConfigError
 from vgateway.local.addresses import API_PORT, OPERATIONS_PORT
+from vgateway.local.controlplane import certified
 from vgateway.local.errors import LocalError
-from vgateway.local.hostcluster import MASTERS, SERVICE_NAMES
+from vgateway.local.hostcluster import issue_gateway
 from vgateway.local.kubeconfigs import client_user, kubeconfig, write_private
 from vgateway.local.manifests import host_namespace
 from vgateway.local.pki import Identity
@@ -25,34 +26,17 @@ from vgateway.local.waiting import says_yes
 READY_TAKES = 120.0
 """Seconds within which a gateway has read its part of both clusters."""
 
-SYNCER = Identity("vgateway-syncer", (MASTERS,))
 READER = Identity("system:coredns")
 
 
 def gateway_section(virtual: Virtual) -> dict[str, Any]:
     """Return the wiring of the gateway's process: the ``gateway`` key of its configuration."""
-    pki = virtual.directory / "pki"
     return {
         "name": virtual.name,
         "namespace": host_namespace(virtual.name),
         "service": virtual.name,
         "address": virtual.cluster.address,
-        "tls": {
-            "certificate": str(pki / "gateway.crt"),
-            "key": str(pki / "gateway.key"),
-            "clientCA": str(pki / "ca.crt"),
-        },
-        "virtualCluster": {
-            "server": f"https://{virtual.own}:{API_PORT}",
-            "certificateAuthority": str(pki / "ca.crt"),
-            "authorityKey": str(pki / "ca.key"),
-            "clientCertificate": str(pki / "syncer.crt"),
-            "clientKey": str(pki / "syncer.key"),
-            "frontProxyCertificate": str(pki / "front-proxy-client.crt"),
-            "frontProxyKey": str(pki / "front-proxy-client.key"),
-            "frontProxyCA": str(pki / "front-proxy-ca.crt"),
-            "rootCA": str(pki / "ca.crt"),
-        },
+        **certified(virtual.directory / "pki", f"https://{virtual.own}:{API_PORT}"),
         "hostCluster": {
             "kubeconfig": str(virtual.directory / "host.kubeconfig"),
             "dns": virtual.instance.addresses.dns_service,
@@ -121,9 +105,7 @@ def ensure_gateway(virtual: Virtual, chosen: dict[str, Any]) -> None:
     """Start the gateway, or start it anew when its configuration has changed."""
     authority = virtual.authority
     domain = config_of(chosen).networking.advanced.cluster_domain
-    names = dict.fromkeys((*SERVICE_NAMES, f"kubernetes.default.svc.{domain}", *virtual.hosts))
-    authority.issue("gateway", Identity("vgateway", hosts=tuple(names)))
-    authority.issue("syncer", SYNCER)
+    issue_gateway(authority, domain, virtual.hosts)
     credentials = ensure_gateway_credentials(virtual.instance, virtual.name, virtual.directory / "host.kubeconfig")
     config = write_private(virtual.directory / "gateway.yaml", gateway_document(virtual, chosen))
     arguments = (sys.executable, "-m", "vgateway", "run", "--config", str(config))

@@ -1,5 +1,6 @@
 """The host cluster's control plane: etcd, API server, controller manager, scheduler."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from vgateway.local.addresses import API_PORT, PEER_PORT, STORE_PORT
@@ -23,6 +24,9 @@ READY_TAKES = 120.0
 """Seconds within which an API server answers, on a machine that is busy with everything else."""
 
 MASTERS = "system:masters"
+ADMINISTRATOR = Identity("kubernetes-admin", (MASTERS,))
+MANAGER = Identity("system:kube-controller-manager")
+SYNCER = Identity("vgateway-syncer", (MASTERS,))
 SERVICE_NAMES = (
     "kubernetes",
     "kubernetes.default",
@@ -34,8 +38,8 @@ SERVICE_NAMES = (
 """By these every API server is called from within its cluster and its machine."""
 
 USERS = {
-    "admin": Identity("kubernetes-admin", (MASTERS,)),
-    "controller-manager": Identity("system:kube-controller-manager"),
+    "admin": ADMINISTRATOR,
+    "controller-manager": MANAGER,
     "scheduler": Identity("system:kube-scheduler"),
     "kube-proxy": Identity("system:kube-proxy"),
     "kwok": Identity("kwok", (MASTERS,)),
@@ -107,6 +111,13 @@ def control_plane_pki(authority: Authority, hosts: tuple[str, ...]) -> ControlPl
         front_proxy_client=front_proxy.issue("front-proxy-client", Identity("front-proxy-client")),
         service_account=ensure_signing_key(authority.directory),
     )
+
+
+def issue_gateway(authority: Authority, domain: str, hosts: Iterable[str]) -> None:
+    """Make, or find, what a gateway serves with under these names and its cluster's own, and what its syncer shows."""
+    names = dict.fromkeys((*SERVICE_NAMES, f"kubernetes.default.svc.{domain}", *hosts))
+    authority.issue("gateway", Identity("vgateway", hosts=tuple(names)))
+    authority.issue("syncer", SYNCER)
 
 
 def user_kubeconfig(instance: Instance, user: str) -> Path:

@@ -9,16 +9,15 @@ from pathlib import Path
 
 from vgateway.local.addresses import API_PORT, FRONT_PORT, PEER_PORT, STORE_PORT
 from vgateway.local.controlplane import (
-    TENANT_CONTROLLERS_OFF,
     ApiServer,
     ControlPlanePki,
     apiserver_arguments,
-    controller_manager_arguments,
     etcd_arguments,
     kine_arguments,
     scheduler_arguments,
+    tenant_manager_arguments,
 )
-from vgateway.local.hostcluster import MASTERS, READY_TAKES, control_plane_pki
+from vgateway.local.hostcluster import ADMINISTRATOR, MANAGER, READY_TAKES, control_plane_pki
 from vgateway.local.instance import Instance
 from vgateway.local.kubeapi import KubeApi
 from vgateway.local.kubeconfigs import client_user, kubeconfig, write_private
@@ -28,7 +27,6 @@ from vgateway.local.podnetwork import directory_name, join, leases_of, leave, pl
 from vgateway.local.processes import Place, Program
 from vgateway.local.state import VirtualCluster
 
-TENANT = Identity("kubernetes-admin", (MASTERS,))
 STOPPING_TAKES = 5.0
 """Seconds that a gateway gets to end its streams."""
 
@@ -65,7 +63,7 @@ class Virtual:
     @property
     def api(self) -> KubeApi:
         """Its API server, as its administrator."""
-        admin = self.authority.issue("admin", TENANT)
+        admin = self.authority.issue("admin", ADMINISTRATOR)
         return KubeApi(f"https://{self.cluster.address}:{API_PORT}", self.authority.files.certificate, admin)
 
     @property
@@ -119,13 +117,12 @@ def finish_control_plane(virtual: Virtual) -> None:
     processes.await_ready(f"{virtual.scope}/kube-apiserver", api.is_ready, READY_TAKES)
     api.apply(kubelet_client_binding())
     _write_tenant_kubeconfigs(virtual)
-    manager = authority.issue("controller-manager", Identity("system:kube-controller-manager"))
+    manager = authority.issue("controller-manager", MANAGER)
     server = f"https://{virtual.own}:{API_PORT}"
     own = kubeconfig(server, authority.files.certificate, client_user(manager), virtual.name)
     path = write_private(virtual.directory / "controller-manager.kubeconfig", own)
-    options = controller_manager_arguments(path, virtual.pki(), TENANT_CONTROLLERS_OFF)
-    arguments = (*options, "--horizontal-pod-autoscaler-sync-period=60s")
-    processes.ensure(_program(virtual, "kube-controller-manager", arguments))
+    options = tenant_manager_arguments(path, virtual.pki())
+    processes.ensure(_program(virtual, "kube-controller-manager", options))
 
 
 def settle_scheduler(virtual: Virtual, *, wanted: bool) -> None:
@@ -162,7 +159,7 @@ def end_virtual(virtual: Virtual, nodes: int) -> None:
 
 def _write_tenant_kubeconfigs(virtual: Virtual) -> None:
     """The same user, by two doors."""
-    admin = virtual.authority.issue("admin", TENANT)
+    admin = virtual.authority.issue("admin", ADMINISTRATOR)
     for direct, port in ((False, FRONT_PORT), (True, API_PORT)):
         server = f"https://{virtual.cluster.address}:{port}"
         document = kubeconfig(server, virtual.authority.files.certificate, client_user(admin), virtual.name)
