@@ -17,6 +17,13 @@ class User:
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+def bearer_in(authorization: str) -> str | None:
+    """Return the token of an Authorization header, None where another scheme or no single token is said."""
+    scheme, _, token = authorization.strip().partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and token and not set(token) & set(" ,\t") else None
+
+
 def user_from_certificate(peer: Mapping[str, Any]) -> User | None:
     """Read a *verified* peer certificate (``SSLObject.getpeercert()``): CN is the name, each O a group.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from vgateway.errors import GatewayError
 from vgateway.kube.objects import Obj, Resource
-from vgateway.kube.user import AUTHENTICATED, User
+from vgateway.kube.user import AUTHENTICATED, User, bearer_in
 from vgateway.kubelet.calls import Demand
 from vgateway.kubelet.rewrite import BEARER_PROTOCOL, Headers
 
@@ -51,9 +51,7 @@ def bearer_token(headers: Headers) -> str | None:
     if len(given) > 1:
         raise unauthorized()
     if given:
-        scheme, _, token = given[0].strip().partition(" ")
-        token = token.strip()
-        return token if scheme.lower() == "bearer" and token and not set(token) & set(" ,\t") else None
+        return bearer_in(given[0])
     return _protocol_token(headers)
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import orjson
 
 from vgateway.config.signin import JwtIssuer
-from vgateway.kube.user import User
+from vgateway.kube.user import User, bearer_in
+from vgateway.proxy.identity import CREDENTIAL_ID
 
-# Where the API server itself says which token a request came with (KEP-3331); audit logs have it.
-CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 RESERVED = "system:"
 
 
@@ -24,8 +23,7 @@ class NotSignedIn(Exception):
 
 def bearer_of(given: Sequence[str]) -> str | None:
     """Return the token of a request's one Authorization header; of several the API server may make what it will."""
-    scheme, _, token = given[0].strip().partition(" ") if len(given) == 1 else ("", "", "")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+    return bearer_in(given[0]) if len(given) == 1 else None
 
 
 def issuer_of(token: str) -> str:

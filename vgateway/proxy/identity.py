@@ -14,7 +14,7 @@ from vgateway.kube.user import User, user_from_certificate
 
 Headers = tuple[tuple[str, str], ...]
 
-# The API server gives certificates this extra itself; `kubectl auth whoami` shows it.
+# The API server gives certificates and tokens (KEP-3331) this extra itself; `kubectl auth whoami` shows it.
 CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 
 

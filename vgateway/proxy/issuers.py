@@ -50,11 +50,14 @@ class Keys:
 
     async def named(self, key_id: str | None) -> Sequence[jwt.PyJWK]:
         """Return the keys that a token may be signed by. Raises KeysUnavailable when none has ever been known."""
-        if self._clock() - self._fetched > REFRESH_SECONDS or not self._matching(key_id):
+        if self._is_wanting(key_id):
             async with self._turn:
-                if not self._matching(key_id) or self._clock() - self._fetched > REFRESH_SECONDS:
+                if self._is_wanting(key_id):  # whoever had the turn before may have fetched it
                     await self._refresh()
         return self._matching(key_id)
+
+    def _is_wanting(self, key_id: str | None) -> bool:
+        return not self._matching(key_id) or self._clock() - self._fetched > REFRESH_SECONDS
 
     def _matching(self, key_id: str | None) -> Sequence[jwt.PyJWK]:
         return [key for key in self._keys if key_id is None or key.key_id == key_id]
