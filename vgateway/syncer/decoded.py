@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import orjson
 
 from vgateway.kube.objects import Obj
-from vgateway.kube.store import Key, Store
+from vgateway.kube.store import Change, Key, Store
 
 
 class Decoded:
@@ -47,6 +47,10 @@ class Decoded:
     def keys(self) -> Iterable[tuple[str, str]]:
         """Return every (namespace, name)."""
         return self._store.keys()
+
+    def as_news(self) -> Iterator[Change]:
+        """Yield what is there as if it had just come."""
+        return self._store.as_news()
 
     def __iter__(self) -> Iterator[Obj]:
         return iter(self._store)

@@ -34,14 +34,6 @@ class SyncerMetrics:
             registry=registry,
             buckets=BUCKETS,
         )
-        self._depth = Gauge("vgateway_sync_queue_depth", "Keys that wait.", registry=registry)
-        self._under_way = Gauge("vgateway_sync_under_way", "Reconciles under way.", registry=registry)
-        self._limit = Gauge("vgateway_sync_limit", "Reconciles that may be under way at once.", registry=registry)
-        self._oldest = Gauge(
-            "vgateway_sync_oldest_seconds",
-            "For how long the key has waited that was woken first and not served since.",
-            registry=registry,
-        )
         self.throttled = Counter(
             "vgateway_sync_throttled_total",
             "Rounds that ended because an API server asked for patience (throttled) or gave no answer (unavailable).",
@@ -51,6 +43,7 @@ class SyncerMetrics:
         self.events = Counter(
             "vgateway_sync_events_total", "Events written for tenants.", ("reason",), registry=registry
         )
+        self._registry = registry
         self._counters: dict[tuple[str, ...], Counter] = {}
         self._times: dict[tuple[str, bool], Histogram] = {}
 
@@ -62,10 +55,14 @@ class SyncerMetrics:
         oldest: Callable[[], float],
     ) -> None:
         """Have the gauges read when they are scraped, so that they cost nothing between."""
-        self._depth.set_function(depth)
-        self._under_way.set_function(under_way)
-        self._limit.set_function(limit)
-        self._oldest.set_function(oldest)
+        waited = "For how long the key has waited that was woken first and not served since."
+        for name, words, read in (
+            ("queue_depth", "Keys that wait.", depth),
+            ("under_way", "Reconciles under way.", under_way),
+            ("limit", "Reconciles that may be under way at once.", limit),
+            ("oldest_seconds", waited, oldest),
+        ):
+            Gauge(f"vgateway_sync_{name}", words, registry=self._registry).set_function(read)
 
     def wrote(self, side: str, verb: str, resource: str) -> None:
         """Count a write."""

@@ -20,6 +20,7 @@ from vgateway.kube.objects import (
     is_deleting,
 )
 from vgateway.kube.ownership import OBJECT_HOST_NAME, OBJECT_NAME
+from vgateway.kube.store import Change
 from vgateway.syncer.resources import NAMESPACES, SERVICES
 from vgateway.syncer.settings import SyncerSettings
 
@@ -48,6 +49,10 @@ class Lookup(Protocol):
 
     def keys(self) -> Iterable[tuple[str, str]]:
         """Return every (namespace, name)."""
+        ...
+
+    def as_news(self) -> Iterator[Change]:
+        """Go through all objects as if they had just come."""
         ...
 
     def __iter__(self) -> Iterator[Obj]:

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from vgateway.kube.objects import Resource, VirtualKey, annotations, is_deleting
 from vgateway.kube.ownership import OBJECT_NAME
-from vgateway.kube.store import Change, key_of
+from vgateway.kube.store import Change
 from vgateway.syncer.kind import Hint, Kind, Side, SyncedKind, Wake
 from vgateway.syncer.memory import Memory, Work
 from vgateway.syncer.view import Lookup, Place, View
@@ -33,8 +31,8 @@ def every_key(kind: Kind, view: View) -> set[VirtualKey]:
     found: set[VirtualKey] = set()
     for wake in kind.wakes:
         if wake.resource == kind.resource:
-            for obj in _store_of(wake, view):
-                found.update(wake.keys(Hint(Change(key_of(obj), None, orjson.dumps(obj))), view))
+            for change in _store_of(wake, view).as_news():
+                found.update(wake.keys(Hint(change), view))
     return found
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from vgateway.kube.names import Names
 from vgateway.kube.objects import HostKey, Obj, Resource, VirtualKey
+from vgateway.kube.store import Change
 from vgateway.syncer import resources
 from vgateway.syncer.kind import Index, Kind, Side
 from vgateway.syncer.kinds.backends import service_values
@@ -84,6 +85,9 @@ class Objects:
 
     def keys_by_index(self, name: str, value: str) -> list[tuple[str, str]]:
         return sorted(key for key, obj in self.by_key.items() if value in INDEXES[name](obj))
+
+    def as_news(self) -> Iterator[Change]:
+        return (Change(key, None, orjson.dumps(obj)) for key, obj in self.by_key.items())
 
     def __iter__(self) -> Iterator[Obj]:
         return iter(self.by_key.values())
